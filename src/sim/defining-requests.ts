@@ -38,6 +38,7 @@ function gather(asking: Asking, client: Client): void {
     (w) => protocol.writeGather(w, { selector: text, after: '', member, ...asked }),
     (oracle, session) =>
       defining.gather(oracle, text, { by: oracle.asker(session, member), ...asked }),
+    { about: { member } },
   );
 }
 

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../core/errors.js';
-import type { EventName } from '../protocol/index.js';
+import { type EventName, MEMBER_NONE } from '../protocol/index.js';
 import type { EventOracle } from './event-oracle.js';
 import type { About, MEvent, MHeld, MSubscription } from './event-state.js';
 import type { Expected, MSession } from './oracle-state.js';
@@ -15,7 +15,7 @@ const OF_HANDLES: ReadonlySet<string> = new Set([
   ...['read-regions', 'lock', 'unlock', 'take', 'offer-group', 'require-member'],
 ]);
 const OF_NAMES: ReadonlySet<string> = new Set(['tag', 'delete', 'unkeep']);
-/** The lane of what is about all names that a selector finds. */
+/** The lane of what a member asks of all names that a selector finds. */
 const NAMES = 'names';
 const OF_ALL_NAMES: ReadonlySet<string> = new Set(['tag-selected', 'end-selected', 'gather']);
 const OTHER_LANES: { readonly [operation: string]: string } = {
@@ -29,6 +29,7 @@ const OTHER_LANES: { readonly [operation: string]: string } = {
 function lanesOf(
   operation: string,
   number: string,
+  member: number,
   lanes: ReadonlyMap<string, readonly MHeld[]>,
 ): readonly string[] {
   if (operation === 'leave' || operation === 'end') return [END];
@@ -37,9 +38,10 @@ function lanesOf(
   const isOfNames = OF_ALL_NAMES.has(operation);
   if (!isOfName && !isOfNames && other === undefined) return [];
   if (lanes.has(END)) return [END];
-  const ofNames = [...lanes.keys()].filter((lane) => lane.startsWith('name '));
-  if (isOfNames) return [NAMES, ...ofNames];
-  if (isOfName) return [`name ${number}`, ...(lanes.has(NAMES) ? [NAMES] : [])];
+  const ofNames = [...lanes.keys()].filter((lane) => lane.startsWith(`name ${member} `));
+  const all = `${NAMES} ${member}`;
+  if (isOfNames) return [all, ...ofNames];
+  if (isOfName) return [`name ${member} ${number}`, ...(lanes.has(all) ? [all] : [])];
   return [`${other} ${number}`];
 }
 
@@ -113,13 +115,13 @@ export class EventHolds {
   ): boolean {
     const lanes = this.#lanes.get(session) ?? new Map<string, MHeld[]>();
     const [operation = '', number = ''] = words.split(' ');
-    const own = lanesOf(operation, number, lanes);
+    const own = lanesOf(operation, number, about?.member ?? MEMBER_NONE, lanes);
     if (own.length === 0) return false;
     const since = this.#parts.now();
     const none = { event: null, refusal: null, timer: Number.POSITIVE_INFINITY, since };
     const order = ++this.#asked;
     const what = { session, request, operation, about, apply, lanes: own, order, ...none };
-    const held: MHeld = { ...what, passed: new Set(), waitsFor: new Map() };
+    const held: MHeld = { ...what, passed: new Set(), ends: null, waitsFor: new Map() };
     const isBehind = own.some((lane) => lanes.has(lane) || (lane === END && lanes.size > 0));
     const isHeld = isBehind || this.#waitsForStep(held) || this.#asks(held);
     if (!isHeld) return false;
@@ -157,11 +159,12 @@ export class EventHolds {
     if (about === null) return false;
     const { now, events, announce } = this.#parts;
     for (const event of announce(session, operation, about)) {
-      const { kind } = event;
-      const isReplaced = kind === 'withdraw' && operation === 'offer';
-      const what = isReplaced ? `${kind} ${event.version}` : kind;
-      if (passed.has(what) || !this.#isAsked(kind)) continue;
-      passed.add(what);
+      const { kind, ends = held.ends } = event;
+      // Who let one version go has not let go another that came in its place.
+      const isLetGo = passed.has(kind) && (ends === null || ends === held.ends);
+      if (isLetGo || !this.#isAsked(kind)) continue;
+      passed.add(kind);
+      held.ends = ends;
       const question = events().ask(event);
       if (question === null || question.asked.length === 0) continue;
       held.event = question.event;

@@ -33,6 +33,8 @@ export interface MEvent {
   readonly attributes: ReadonlyMap<string, Value>;
   /** The step queue that did it. */
   readonly queue?: string;
+  /** Of what is about to happen: the version that ends by it; null: none does. */
+  readonly ends?: MVersion | null;
   /** As the pool counts it, once somebody was told. */
   seq: number | null;
 }
@@ -149,8 +151,10 @@ export interface MHeld {
   readonly lanes: readonly string[];
   /** When it was asked for, among all that was held. */
   readonly order: number;
-  /** Kinds of which all were told; with the version, of the end of what an offer replaces. */
-  readonly passed: Set<string>;
+  /** Kinds of which all were told. */
+  readonly passed: Set<EventName>;
+  /** Of which version all were told that it ends. */
+  ends: MVersion | null;
   /** Of what those were told who have to let it go; null: it is not its turn. */
   event: MEvent | null;
   readonly waitsFor: Map<MSubscription, number>;

@@ -19,6 +19,7 @@ export function deleteObject(
     `delete "${name}" ${force}`,
     (w) => protocol.writeDelete(w, name, member, force),
     (oracle, session) => oracle.delete(name, force, oracle.asker(session, member)),
+    { about: { member, name } },
   );
 }
 
@@ -33,6 +34,7 @@ export function tag(asking: Asking, client: Client): void {
     `tag "${name}" ${[...set.keys()]} without ${removed}`,
     (w) => protocol.writeTag(w, name, member, pairs, removed.map(keyNumber)),
     (oracle, session) => oracle.tag(name, { set, removed }, oracle.asker(session, member)),
+    { about: { member, name, attributes: set } },
   );
 }
 
@@ -44,6 +46,7 @@ export function unkeep(asking: Asking, client: Client): void {
     `unkeep "${name}"`,
     (w) => protocol.writeUnkeep(w, name, member, 0),
     (oracle, session) => oracle.unkeep(name, oracle.asker(session, member)),
+    { about: { member, name } },
   );
 }
 

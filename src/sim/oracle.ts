@@ -226,8 +226,9 @@ export class Oracle {
     }
     if (operation === 'tag' || operation === 'delete') {
       const isNobody = member === null && about.member !== MEMBER_NONE;
-      if (object === undefined || isNobody) return [];
+      if (object === undefined || isNobody || !isFollowed(name)) return [];
       const event = this.#ofName(operation, object, member);
+      if (operation === 'delete') return [{ ...event, ends: object.current }];
       return [{ ...event, attributes: new Map([...event.attributes, ...attributes]) }];
     }
     const handle = session.handles.get(about.handle ?? -1);
@@ -240,7 +241,8 @@ export class Oracle {
     const events = kinds.map((kind) => this.#ofHandle(kind as EventName, handle, next));
     const replaced = about.replaces === true ? handle.object.current : null;
     if (operation !== 'offer' || replaced === null || replaced.scope !== 'pool') return events;
-    return [...events, { ...this.#ofVersion('withdraw', replaced), member: handle.member }];
+    const end = { ...this.#ofVersion('withdraw', replaced), member: handle.member };
+    return [...events, { ...end, ends: replaced }];
   }
 
   /** Whether it offers what is not begun, of a step that is too far ahead. */

@@ -138,6 +138,7 @@ export function tagSelected(asking: Asking, client: Client): void {
     (w) => protocol.writeTagSelected(w, { selector: text, after: '', member, dry, ...change }),
     (oracle, session) =>
       finding.tagSelected(oracle, text, { by: oracle.asker(session, member), dry, set, removed }),
+    { about: { member } },
   );
 }
 
@@ -153,5 +154,6 @@ export function endSelected(asking: Asking, client: Client): void {
     (w) => protocol.writeEndSelected(w, { selector: text, after: '', member, dry, how }),
     (oracle, session) =>
       finding.endSelected(oracle, text, { by: oracle.asker(session, member), how, dry }),
+    { about: { member } },
   );
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ENDLESS } from '../../src/core/limits.js';
 import { restorePool, savePool } from '../../src/pool/save.js';
+import { MEMBER_NONE, writeTag } from '../../src/protocol/index.js';
 import { restored, saved } from '../core/states.js';
 import type { Call } from './call.js';
 import { Harness } from './harness.js';
@@ -139,6 +140,40 @@ test('while tags of a name are held what is asked of other names goes on', () =>
   assert.equal(listed.value()['changed'], 1);
   behind.ok();
   assert.deepEqual({ ...(producer.stat('z').value()['tags'] as object) }, { k: 2 });
+  assert.equal(pool.pool.events.operationsHeld, 0);
+});
+
+test('of what is about names a member waits behind its own, not behind others of its process', () => {
+  const pool = new Harness();
+  const one = pool.member('one');
+  const two = pool.member('two', one.client);
+  for (const name of ['x', 'y']) one.declare(name).offer('v', { keep: true }).ok();
+  // Who holds is of the same process, and is not asked of what it does itself.
+  const own = before(two, { kinds: ['tag'], select: 'k = 1' });
+  const held = one.tag('x', { k: 1 }).waits();
+  two.tag('x', { k: 3 }).ok();
+  two.tagSelected('name = "x"', { k: 4 }).value();
+  two.gather('name = "x"', 'in', 'a list').value();
+  two.unkeep('x').ok();
+  const behind = one.tag('x', { k: 5 }).waits();
+  const all = one.tagSelected('name = "y"', { seen: 1 }).waits();
+  const last = one.tag('y', { k: 6 }).waits();
+  two.tag('y', { k: 7 }).ok();
+  // A program that is no member has one lane.
+  const { client } = one;
+  const key = client.key('k');
+  const other = before(two, { kinds: ['tag'], select: 'k = 2' });
+  const nobody = ['x', 'x'].map((name) =>
+    client.call((w) => writeTag(w, name, MEMBER_NONE, [[key, 2]], [])).waits(),
+  );
+  own.acknowledge(1).ok();
+  for (const call of [held, behind, last]) call.ok();
+  all.value();
+  nobody[1]?.waits();
+  other.acknowledge(1).ok();
+  nobody[0]?.ok();
+  other.acknowledge(2).ok();
+  nobody[1]?.ok();
   assert.equal(pool.pool.events.operationsHeld, 0);
 });
 

@@ -4,11 +4,16 @@ import { test } from 'node:test';
 import { Harness } from './harness.js';
 import type { Member } from './member.js';
 import type { SubscribeOptions, Subscriber } from './subscriber.js';
+import { Taking } from './taking.js';
 
 const KEPT = { keep: true } as const;
 const REPLACING = { keep: true, replace: true } as const;
 
-function before(member: Member, kind: 'offer' | 'withdraw', more: SubscribeOptions = {}) {
+function before(
+  member: Member,
+  kind: 'offer' | 'withdraw' | 'delete',
+  more: SubscribeOptions = {},
+) {
   const one: Subscriber = member.subscribe({
     ...{ kinds: [kind], before: true, acknowledge: true },
     ...more,
@@ -136,6 +141,54 @@ test('who let one version go is asked of another that came in its place', () => 
   others.veto('it is new').ok();
   unkeeps.fails('vetoed');
   assert.equal(versionOf(pool), 2);
+});
+
+test('who let a version be deleted is asked of another that came in its place', () => {
+  const pool = new Harness();
+  const deletes = before(pool.member('guard'), 'delete', { select: 'name = "x"' });
+  const news = before(pool.member('news'), 'delete', { select: '.version = 2' });
+  const one = pool.member('one');
+  const two = pool.member('two');
+  const old = one.declare('x').offer('old', KEPT);
+  old.ok();
+  const deleted = two.delete('x').waits();
+  one.unkeep('x').ok();
+  one.declare('x').offer('new', KEPT).ok();
+  deletes.acknowledge().ok();
+  deleted.waits();
+  assert.deepEqual(
+    deletes.events.map(({ version }) => version),
+    [1, 2],
+  );
+  news.veto('it is new').ok();
+  deleted.fails('vetoed');
+  assert.equal(versionOf(pool), 2);
+  // What has ended by itself is let go: nobody is asked of nothing.
+  const again = two.delete('x').waits();
+  one.unkeep('x').ok();
+  one.tag('x', { seen: true }).ok();
+  news.acknowledge().ok();
+  deletes.acknowledge().ok();
+  again.ok();
+  assert.equal(deletes.events.length, 3);
+});
+
+test('who let a version be deleted is asked of an open one that was created in its place', () => {
+  const pool = new Harness();
+  const deletes = before(pool.member('guard'), 'delete');
+  const one = pool.member('one');
+  one.declare('x').offer('old', KEPT).ok();
+  const deleted = pool.member('two').delete('x', true).waits();
+  one.unkeep('x').ok();
+  Taking.create(one, 'x', '--------');
+  deletes.acknowledge().ok();
+  deleted.waits();
+  assert.deepEqual(
+    deletes.events.map(({ version }) => version),
+    [1, 2],
+  );
+  deletes.acknowledge().ok();
+  deleted.ok();
 });
 
 test('who let one version go is asked of another while the new one is written to the store', () => {

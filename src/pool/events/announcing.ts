@@ -85,9 +85,18 @@ export function replacedAhead(pool: PoolState, session: Session): number {
   return current !== 0 && isReplaced(pool, current, decoder.offer) ? current : 0;
 }
 
-/** The version that a request would end for which withdrawals are announced; 0: none. */
+/** The version that a request would end for which that is announced; 0: none. */
 export function endedAhead(pool: PoolState, session: Session, code: number): number {
   if (code === MESSAGE.offer) return replacedAhead(pool, session);
+  if (code === MESSAGE.delete) {
+    const { reader, decoder, objects } = pool;
+    const { at } = reader;
+    readDelete(reader, decoder.delete);
+    reader.at = at;
+    const { nameStart, nameEnd } = decoder.delete;
+    const object = findObject(pool, reader.bytes, nameStart, nameEnd);
+    return object === 0 ? 0 : objects.get(object, OBJECT.current);
+  }
   if (code === MESSAGE.unkeep) {
     const { reader, decoder, objects } = pool;
     const { at } = reader;
@@ -100,6 +109,15 @@ export function endedAhead(pool: PoolState, session: Session, code: number): num
   }
   const handle = handleAhead(pool, session);
   return handle === 0 ? 0 : pool.handles.get(handle, HANDLE.version);
+}
+
+/** Above all events: what is open has none, and is known by its number. */
+const OPEN = 2 ** 52;
+
+/** By what a version is known among all of a name: the event of its offer; 0 for none. */
+export function offerOf({ versions }: PoolState, version: number): number {
+  if (version === 0) return 0;
+  return versions.getWide(version, VERSION.seq) || OPEN + versions.get(version, VERSION.number);
 }
 
 /** The handle whose number stands next; 0 when there is none. */

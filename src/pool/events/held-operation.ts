@@ -9,7 +9,7 @@ export interface HeldOperation {
   seqs: readonly number[];
   /** A bit for each kind of event that all were told of. */
   passed: number;
-  /** Of which offer all were told that it ends, by its event; 0: of none. */
+  /** Of which version all were told that it ends, by the event of its offer; 0: of none. */
   ends: number;
   readonly session: Session;
   readonly request: number;

@@ -5,11 +5,10 @@ import { EVENT, MESSAGE, SUBSCRIBE } from '../../protocol/index.js';
 import { emitFail, emitOk, failure, flushOk } from '../emit.js';
 import { NOTHING_AHEAD } from '../measures.js';
 import { inWords, someOf } from '../room.js';
-import { VERSION } from '../rows.js';
 import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import { beginStore, endStore, isStoredAs, storeAsked } from '../storing.js';
-import { announce, endedAhead, kindsOf } from './announcing.js';
+import { announce, endedAhead, kindsOf, offerOf } from './announcing.js';
 import { endComplete } from './completing.js';
 import {
   beginHoldTimer,
@@ -138,7 +137,8 @@ function ask(
     for (const kind of kindsOf(pool, session, code)) {
       if (events.beforeCounts[kind] === 0) continue;
       reader.at = at;
-      const ending = kind === EVENT.withdraw ? endingAhead(pool, session, code) : ends;
+      const isEnd = kind === EVENT.withdraw || kind === EVENT.delete;
+      const ending = isEnd ? endingAhead(pool, session, code) : ends;
       // Who let one version go has not let go another that came in its place.
       if ((passed & (1 << kind)) !== 0 && (ending === ends || ending === 0)) continue;
       passed |= 1 << kind;
@@ -168,8 +168,7 @@ const NOTHING_BEFORE = { passed: 0, ends: 0, measure: null } as const;
 
 /** The event of the offer that a request would end; 0: none. */
 function endingAhead(pool: PoolState, session: Session, code: number): number {
-  const version = endedAhead(pool, session, code);
-  return version === 0 ? 0 : pool.versions.getWide(version, VERSION.seq);
+  return offerOf(pool, endedAhead(pool, session, code));
 }
 
 /**

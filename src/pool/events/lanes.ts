@@ -1,18 +1,28 @@
 import { decodeUtf8 } from '../../core/utf8.js';
-import { MESSAGE, readGroupMember, readName, readOfferGroup } from '../../protocol/index.js';
+import {
+  MESSAGE,
+  readEndSelected,
+  readGather,
+  readGroupMember,
+  readName,
+  readOfferGroup,
+  readTagSelected,
+} from '../../protocol/index.js';
 import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import type { HeldOperation, Lane } from './held-operation.js';
 
 /**
  * Which requests of a session come one after the other: those of a lane. One that is about several
- * things stands in the lane of each, and has its turn when it is the first in all of them.
+ * things stands in the lane of each, and has its turn when it is the first in all of them. What is
+ * about names stands behind what the same member asks, as handles are of one member; what is asked
+ * of no member behind its like.
  */
 
 /** The lane of what must come after all else of its session. */
 const END = 'end';
-/** That of what is about all names that a selector finds. */
-const NAMES = 'names';
+/** That of what a member asks of all names that a selector finds. */
+const NAMES = 'names ';
 
 /** Requests that begin with the number of a handle. */
 const OF_HANDLES: ReadonlySet<number> = new Set([
@@ -51,11 +61,11 @@ export function lanesOf(pool: PoolState, session: Session, code: number): readon
   if (!OF_HANDLES.has(code) && !isOfName && !isOfNames && other === undefined) return NONE;
   // What comes behind the end of a member is for after it.
   if (session.lanes.has(END)) return [END];
-  if (isOfNames) return [NAMES, ...[...session.lanes.keys()].filter(isOfOneName)];
   const { reader } = pool;
   if (reader.remaining < 4) return NONE;
   const { at } = reader;
   try {
+    if (isOfNames) return lanesOfNames(pool, session, code);
     if (isOfName) return lanesOfName(pool, session);
     if (code === MESSAGE.offerGroup) return lanesOfGroup(pool);
     const number = reader.u32();
@@ -70,12 +80,33 @@ const NAME = 'name ';
 /** One of its own; behind what is about all names also that one. */
 function lanesOfName({ reader }: PoolState, session: Session): readonly Lane[] {
   const start = readName(reader);
-  const lane = NAME + decodeUtf8(reader.bytes, start, reader.at);
-  return session.lanes.has(NAMES) ? [lane, NAMES] : [lane];
+  const name = decodeUtf8(reader.bytes, start, reader.at);
+  const member = reader.u32();
+  const lane = `${NAME}${member} ${name}`;
+  const all = NAMES + String(member);
+  return session.lanes.has(all) ? [lane, all] : [lane];
 }
 
-function isOfOneName(lane: Lane): boolean {
-  return typeof lane === 'string' && lane.startsWith(NAME);
+/** Behind all that is asked of single names. */
+function lanesOfNames(pool: PoolState, session: Session, code: number): readonly Lane[] {
+  const member = memberOfSelecting(pool, code);
+  const ofOne = `${NAME}${member} `;
+  const isOfOne = (lane: Lane): boolean => typeof lane === 'string' && lane.startsWith(ofOne);
+  return [NAMES + String(member), ...[...session.lanes.keys()].filter(isOfOne)];
+}
+
+/** The number of the member that asks for something of all that a selector finds. */
+function memberOfSelecting({ reader, decoder }: PoolState, code: number): number {
+  if (code === MESSAGE.tagSelected) {
+    readTagSelected(reader, decoder.tagSelected);
+    return decoder.tagSelected.member;
+  }
+  if (code === MESSAGE.gather) {
+    readGather(reader, decoder.gather);
+    return decoder.gather.member;
+  }
+  readEndSelected(reader, decoder.endSelected);
+  return decoder.endSelected.member;
 }
 
 /** Of the handle of the group, and of each that is in it. */
