@@ -177,6 +177,40 @@ test('of what is about names a member waits behind its own, not behind others of
   assert.equal(pool.pool.events.operationsHeld, 0);
 });
 
+test('explain says what is held, and what waits behind it', () => {
+  const pool = new Harness();
+  const producer = pool.member('p');
+  const guard = before(pool.member('guard'), { kinds: ['tag'], select: 'name = "x"' });
+  for (const name of ['x', 'y']) producer.offer(name, name);
+  producer.tag('x', { k: 1 }).waits();
+  pool.pass(5);
+  const deleted = producer.delete('x').waits();
+  const selected = producer.tagSelected('name = "y"', { k: 2 }).waits();
+  const left = producer.leave().waits();
+  const client = pool.member('looks[0]');
+  const { waits } = client.explainWaits().value() as { waits: { [key: string]: unknown }[] };
+  const behind = 'waits behind the tag of "x" that is held';
+  assert.deepEqual(
+    waits.map((row) => [row['object'], row['member'], row['what'], row['because']]),
+    [
+      ['x', 'p', 'held', 'its tag waits for guard'],
+      ['x', 'p', 'held', `its delete ${behind}`],
+      ['', 'p', 'held', `its tagSelected ${behind}`],
+      ['', 'p', 'held', `its leave ${behind}`],
+    ],
+  );
+  assert.deepEqual([waits[1]?.['sinceMs'], waits[1]?.['deadlineMs']], [0, null]);
+  const rows = client.explain('x').value()['waits'] as { [key: string]: unknown }[];
+  assert.deepEqual(
+    rows.map((row) => row['endsWith']),
+    ['an acknowledgement, a veto, its deadline', 'the answer to what it waits behind'],
+  );
+  guard.acknowledge().ok();
+  deleted.ok();
+  selected.value();
+  left.bye();
+});
+
 test('what a guard that is behind cannot be asked any more is decided by its silence', () => {
   for (const silence of ['allow', 'deny'] as const) {
     const pool = new Harness({ eventBytesMax: 1 << 20, checked: false });
@@ -230,7 +264,9 @@ test('what waits for room says for whom, and ends with its deadline', () => {
   const who = 'the subscription "archive"';
   const because = `there is no room for its event, as ${who} must miss none and is behind`;
   assert.deepEqual(
-    waits.map((row) => [row['object'], row['member'], row['because'], row['deadlineMs']]),
+    waits.slice(0, 5).map((row) => {
+      return [row['object'], row['member'], row['because'], row['deadlineMs']];
+    }),
     [
       ['', 'p', because, 1_000],
       ['x', 'p', because, 1_000],
@@ -239,6 +275,9 @@ test('what waits for room says for whom, and ends with its deadline', () => {
       ['z', 'p', because, 1_000],
     ],
   );
+  // Of those behind the first there are thousands.
+  assert.equal(waits.length, 5 + 10);
+  assert.equal(waits[5]?.['because'], 'its emit waits behind the emit that is held');
   const [row] = producer.explain('x').value()['waits'] as { [key: string]: unknown }[];
   assert.equal(row?.['endsWith'], 'an acknowledgement, the end of who is behind, its deadline');
   pool.pass(999);

@@ -1,9 +1,11 @@
 import { Reader } from '../../core/bytes.js';
 import type { AttaccaError } from '../../core/errors.js';
+import { LIMITS } from '../../core/limits.js';
 import { decodeUtf8 } from '../../core/utf8.js';
 import type { Value } from '../../core/value.js';
 import {
   MESSAGE,
+  messageName,
   readDeclare,
   readDelete,
   readEmit,
@@ -24,6 +26,7 @@ import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import { beginDeadline, whoOf } from './deciding.js';
 import type { HeldOperation } from './held-operation.js';
+import { blockerOf, heldOf } from './lanes.js';
 import { stepReason } from './queue-waits.js';
 import type { Subscription } from './subscription.js';
 
@@ -193,6 +196,38 @@ export function addOtherWaits(
         deadlineMs: held.timer === 0 ? null : pool.waits.deadlineOf(held.timer) - now,
         promisedBy: [],
         ...reason,
+      });
+    }
+  }
+}
+
+/** So many are told of those that wait behind one. */
+const BEHIND_MAX = 10;
+
+/** What stands behind others of its own session that are held; of one object, if `name` says. */
+export function addBehindWaits(
+  pool: PoolState,
+  waits: Value[],
+  room: Room,
+  name: string | null,
+): void {
+  for (const session of pool.sessions.values()) {
+    const told = new Map<HeldOperation, number>();
+    for (const held of heldOf(session)) {
+      if (waits.length >= LIMITS.explainRowsMax || room.isFull) return;
+      const first = blockerOf(held);
+      const count = first === null ? 0 : (told.get(first) ?? 0);
+      if (first === null || count === BEHIND_MAX) continue;
+      const { object, member } = subjectOf(pool, held);
+      if (name !== null && object !== name) continue;
+      told.set(first, count + 1);
+      const { object: other } = subjectOf(pool, first);
+      const what = `${messageName(first.code) ?? 'request'}${other === '' ? '' : ` of "${other}"`}`;
+      room.add(waits, {
+        ...{ object, member, what: 'held', sinceMs: pool.now - held.since },
+        ...{ deadlineMs: null, promisedBy: [] },
+        because: `its ${messageName(held.code) ?? 'request'} waits behind the ${what} that is held`,
+        endsWith: 'the answer to what it waits behind',
       });
     }
   }

@@ -166,6 +166,17 @@ export function hasTurn(held: HeldOperation): boolean {
   return held.lanes.every((lane) => lanes.get(lane)?.[0] === held);
 }
 
+/** What stands before one that has not its turn; null: nothing does. */
+export function blockerOf(held: HeldOperation): HeldOperation | null {
+  const { lanes } = held.session;
+  const isLast = held.lanes.includes(END);
+  for (const lane of isLast ? lanes.keys() : held.lanes) {
+    const first = lanes.get(lane)?.[0];
+    if (first !== undefined && first !== held) return first;
+  }
+  return null;
+}
+
 /** All that is held of a session, each once. */
 export function heldOf({ lanes }: Session): ReadonlySet<HeldOperation> {
   const all = new Set<HeldOperation>();

@@ -10,7 +10,7 @@ import { whoOf } from './deciding.js';
 import { wants } from './delivering.js';
 import { ROW } from './event-log.js';
 import type { HeldOperation } from './held-operation.js';
-import { addOtherWaits, subjectOf } from './held-waits.js';
+import { addBehindWaits, addOtherWaits, subjectOf } from './held-waits.js';
 import { addMeasureWaits } from './measured-before.js';
 import { kindAt } from './places.js';
 import { eachPin, pinnedBy } from './standing.js';
@@ -136,7 +136,7 @@ export function queueRows({ events }: PoolState, room: Room): Value[] {
   return rows;
 }
 
-/** Operations that are held; of one object, if `name` says which. */
+/** Operations that are held, and what waits behind them; of one object, if `name` says which. */
 export function addHeldWaits(
   pool: PoolState,
   waits: Value[],
@@ -151,6 +151,7 @@ export function addHeldWaits(
   }
   addOtherWaits(pool, waits, room, text);
   addMeasureWaits(pool, waits, room, text);
+  addBehindWaits(pool, waits, room, text);
 }
 
 function heldRow(
