@@ -123,6 +123,8 @@ export const LIMITS = {
   /** Operations that are held for acknowledgements, or behind such a one, and their bytes. */
   operationsHeldMax: 65_536,
   operationsHeldBytesMax: 256 * MiB,
+  /** Objects that one request by a selector may have which is held: all wait as one. */
+  selectedHeldMax: 2_048,
   /** Why something is vetoed. */
   reasonBytesMax: 1_000,
   promiseGlobsMax: 4_096,

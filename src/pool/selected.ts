@@ -19,6 +19,7 @@ import { isRelation, KEY_NAMES } from './attributes.js';
 import { storeTags } from './conforming.js';
 import { unknownDefinition } from './definitions.js';
 import { checkDelete, deleteObject } from './deleting.js';
+import { isSelectedAhead } from './events/held-selected.js';
 import { noteName } from './events/noting.js';
 import { askerOf } from './handles.js';
 import { retagMany, saidBy } from './indexing.js';
@@ -42,21 +43,51 @@ const COST_OBJECT = 20;
 /** So many of those that could not be changed are told one by one. */
 const REFUSALS_MAX = 100;
 
-interface Selected {
+/** Some of what is selected, and where the next part begins; null: it is all. */
+export interface Selected {
   readonly objects: readonly number[];
   readonly next: string | null;
 }
 
-/** The objects of a part of the pool, before anything is changed: what changes would move them. */
+/**
+ * The objects of a part of the pool, before anything is changed: what changes would move them. Of a
+ * request that was held those that it was asked of, as far as they are selected still.
+ */
 function selectedBy(
   pool: PoolState,
   message: TagSelected | EndSelected | Gather,
   most = CHANGES_MAX,
 ): Selected {
   const { search, from } = pool.searching.open(message);
+  const ahead = pool.selectedAhead;
   const objects: number[] = [];
+  if (ahead !== null) {
+    search.rows(from, (object) => {
+      if (isSelectedAhead(pool, ahead, object)) objects.push(object);
+      return object < ahead.last;
+    });
+    return { objects, next: null };
+  }
   const next = search.rows(from, (object) => objects.push(object) < most, WORK_MAX);
   return { objects, next: nextOf(next) };
+}
+
+/** What END_SELECTED may end in one go. */
+export function selectedToEnd(pool: PoolState, message: EndSelected): Selected {
+  return selectedBy(pool, message, ENDS_MAX);
+}
+
+/** What a request is to do to the tags of many objects. */
+export interface Edits {
+  readonly by: Member | null;
+  readonly selected: Selected;
+  readonly retagging: Retagging;
+  /**
+   * The tags that others are told of before it: with those that are to be set, and none removed
+   * yet; held by who calls.
+   */
+  readonly told: (before: number, after: number) => number;
+  readonly end: () => void;
 }
 
 /**
@@ -64,6 +95,10 @@ function selectedBy(
  * has time for. An object whose tags would be too large is left as it is, and told.
  */
 export function tagSelected(pool: PoolState, session: Session, message: TagSelected): Value {
+  return editAll(editsOfTag(pool, session, message));
+}
+
+export function editsOfTag(pool: PoolState, session: Session, message: TagSelected): Edits {
   const by = askerOf(session, message.member);
   if (message.dry === 0) checkRecords(pool);
   const { attributes } = pool;
@@ -73,21 +108,37 @@ export function tagSelected(pool: PoolState, session: Session, message: TagSelec
   }
   const selected = selectedBy(pool, message);
   const over = storeTags(pool, session, message.attributes);
-  const refusals = new Refusals();
   const isDry = message.dry === 1;
   const changesNothing = (tags: number): boolean =>
     attributes.holds(tags, over) &&
     removed.every(
       (key) => attributes.termOf(tags, key) === 0 || attributes.termOf(over, key) !== 0,
     );
-  const tagging = new Retagging(pool, { by, isDry, key: 0 }, (tags) =>
+  const retagging = new Retagging(pool, { by, isDry, key: 0 }, (tags) =>
     changesNothing(tags) ? tags : attributes.merge(tags, over, removed),
   );
-  try {
-    return answer(tagging.all(selected, refusals), refusals, tagging.unchanged);
-  } finally {
-    tagging.end();
+  const end = (): void => {
+    retagging.end();
     attributes.free(over);
+  };
+  const told = (before: number, after: number): number => {
+    try {
+      return attributes.merge(before, over);
+    } catch (error) {
+      // Without those that are to be removed when all together are too many.
+      if (error instanceof AttaccaError) return attributes.use(after);
+      throw error;
+    }
+  };
+  return { by, selected, retagging, told, end };
+}
+
+function editAll({ retagging, selected, end }: Edits): Value {
+  const refusals = new Refusals();
+  try {
+    return answer(retagging.all(selected, refusals), refusals, retagging.unchanged);
+  } finally {
+    end();
   }
 }
 
@@ -119,6 +170,8 @@ class Retagging {
   readonly #isDry: boolean;
   readonly #key: number;
   readonly #make: Make;
+  /** All of it is done in one go: what was held as one. */
+  readonly #isWhole: boolean;
   #cost = 0;
   #unchanged = 0;
   /** By the record before, which is held as long as it stands here, and the attribute. */
@@ -134,6 +187,7 @@ class Retagging {
     this.#isDry = isDry;
     this.#key = key;
     this.#make = make;
+    this.#isWhole = pool.selectedAhead !== null;
   }
 
   /** Objects that have what they should already. */
@@ -148,6 +202,20 @@ class Retagging {
     return done;
   }
 
+  /** Gives those that it would change, some that are alike at a time; returns which it would do. */
+  ahead(
+    selected: Selected,
+    visit: (objects: readonly number[], before: number, after: number) => void,
+  ): Selected {
+    const done = this.#gather(selected, new Refusals());
+    for (const each of this.#alike.values()) {
+      for (const { before, after, objects } of each.values()) {
+        if (typeof after === 'number' && after !== before) visit(objects, before, after);
+      }
+    }
+    return done;
+  }
+
   #gather(selected: Selected, refusals: Refusals): Selected {
     const { attributes, objects: table } = this.#pool;
     const { objects } = selected;
@@ -155,7 +223,8 @@ class Retagging {
     let cost = 0;
     for (let index = 0; index < objects.length; index++) {
       const object = objects[index] as number;
-      if (this.#cost > COST_MAX) return { objects: objects.slice(0, index), next: nextOf(object) };
+      if (this.#cost > COST_MAX && !this.#isWhole)
+        return { objects: objects.slice(0, index), next: nextOf(object) };
       const before = table.get(object, OBJECT.tags);
       // Without a key that is edited, those that follow one another are alike as a rule.
       if (last === null || last.before !== before || this.#key !== 0) {
@@ -233,6 +302,10 @@ class Retagging {
  * stays as it is. `.collections` must name a collection that is a list.
  */
 export function gather(pool: PoolState, session: Session, message: Gather): Value {
+  return editAll(editsOfGather(pool, session, message));
+}
+
+export function editsOfGather(pool: PoolState, session: Session, message: Gather): Edits {
   const by = askerOf(session, message.member);
   const { bytes } = pool.reader;
   const value = readValue(new Reader(bytes.subarray(message.valueStart, message.valueEnd)));
@@ -240,18 +313,15 @@ export function gather(pool: PoolState, session: Session, message: Gather): Valu
   const key = listKey(pool, name, value);
   if (message.removes === 0 && isRelation(key)) checkRelated(name, value);
   const selected = selectedBy(pool, message);
-  const refusals = new Refusals();
   if (message.removes === 0 && message.dry === 0) checkRecords(pool);
   const edit = { key, value, removes: message.removes === 1 };
   const isDry = message.dry === 1;
-  const gathering = new Retagging(pool, { by, isDry, key }, (tags, attribute) =>
+  const retagging = new Retagging(pool, { by, isDry, key }, (tags, attribute) =>
     editedList(pool, { tags, attribute }, edit),
   );
-  try {
-    return answer(gathering.all(selected, refusals), refusals, gathering.unchanged);
-  } finally {
-    gathering.end();
-  }
+  const told = (before: number, after: number): number =>
+    pool.attributes.use(edit.removes ? before : after);
+  return { by, selected, retagging, told, end: () => retagging.end() };
 }
 
 /** Refuses with `bad-name` what no object can be called. */
@@ -321,7 +391,7 @@ function listIn({ attributes, terms }: PoolState, term: number): readonly Value[
 /** END_SELECTED: withdraws or deletes all that is selected; what may not end is told. */
 export function endSelected(pool: PoolState, session: Session, message: EndSelected): Value {
   const by = askerOf(session, message.member);
-  const selected = selectedBy(pool, message, ENDS_MAX);
+  const selected = selectedToEnd(pool, message);
   const refusals = new Refusals();
   const isForced = message.how === END.deleteForced;
   // Those that depend on one another go together.

@@ -18,6 +18,7 @@ import { Definitions } from './definitions.js';
 import { Depended } from './depended.js';
 import { EventsState } from './events/events-state.js';
 import type { HeldOperation } from './events/held-operation.js';
+import type { SelectedAhead } from './events/held-selected.js';
 import type { Indices } from './indices.js';
 import { Measures } from './measures.js';
 import { NameKey } from './name-key.js';
@@ -226,6 +227,8 @@ export class PoolState {
   storeNext = 1;
   /** The offer that is applied just now has waited for it. */
   isStored = false;
+  /** What the request by a selector is for that is applied after it was held; null: it was not. */
+  selectedAhead: SelectedAhead | null = null;
   /** All objects: a set of the terms' postings. */
   all = 0;
 

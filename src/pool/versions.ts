@@ -200,3 +200,12 @@ function letGo(pool: PoolState, members: ReadonlyMap<number, number>): void {
     freeIfOwedToNobody(pool, member);
   }
 }
+
+/** Above all events: what is open has none, and is known by its number. */
+const OPEN = 2 ** 52;
+
+/** By what a version is known among all of a name: the event of its offer; 0 for none. */
+export function offerOf({ versions }: PoolState, version: number): number {
+  if (version === 0) return 0;
+  return versions.getWide(version, VERSION.seq) || OPEN + versions.get(version, VERSION.number);
+}

@@ -30,6 +30,7 @@ import type { PoolState } from '../state.js';
 import { versionHas } from '../versions.js';
 import { ROW } from './event-log.js';
 import { addHandle, addNamed, addVersion } from './noting.js';
+import { kindsOfSelected, SELECTING } from './selecting-ahead.js';
 
 /**
  * Of DEMAND and SEAL see kindsOf. Not DISPOSE: its number is free for its program at once, so
@@ -70,6 +71,7 @@ export function kindsOf(pool: PoolState, session: Session, code: number): readon
     return handle !== 0 && takesPart(pool, handle) ? [EVENT.offer] : [EVENT.seal];
   }
   if (code === MESSAGE.offer && replacedAhead(pool, session) !== 0) return REPLACING;
+  if (SELECTING.has(code)) return kindsOfSelected(pool, code);
   return KINDS[code] ?? NONE;
 }
 
@@ -88,6 +90,7 @@ export function replacedAhead(pool: PoolState, session: Session): number {
 /** The version that a request would end for which that is announced; 0: none. */
 export function endedAhead(pool: PoolState, session: Session, code: number): number {
   if (code === MESSAGE.offer) return replacedAhead(pool, session);
+  if (SELECTING.has(code)) return 0;
   if (code === MESSAGE.delete) {
     const { reader, decoder, objects } = pool;
     const { at } = reader;
@@ -109,15 +112,6 @@ export function endedAhead(pool: PoolState, session: Session, code: number): num
   }
   const handle = handleAhead(pool, session);
   return handle === 0 ? 0 : pool.handles.get(handle, HANDLE.version);
-}
-
-/** Above all events: what is open has none, and is known by its number. */
-const OPEN = 2 ** 52;
-
-/** By what a version is known among all of a name: the event of its offer; 0 for none. */
-export function offerOf({ versions }: PoolState, version: number): number {
-  if (version === 0) return 0;
-  return versions.getWide(version, VERSION.seq) || OPEN + versions.get(version, VERSION.number);
 }
 
 /** The handle whose number stands next; 0 when there is none. */

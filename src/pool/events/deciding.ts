@@ -166,9 +166,11 @@ export function releaseHeld(pool: PoolState, held: HeldOperation): void {
   arena.free(held.message);
 }
 
-/** What is kept of an operation that is held: its message, and what is measured for it. */
-export function bytesOfHeld({ arena }: PoolState, { message, measure }: HeldOperation): number {
-  return arena.size(message) + (measure === null ? 0 : measureBytes(measure.all));
+/** What is kept of one that is held: its message, what is measured for it, what it selects. */
+export function bytesOfHeld({ arena }: PoolState, held: HeldOperation): number {
+  const { message, measure, selected } = held;
+  const measured = measure === null ? 0 : measureBytes(measure.all);
+  return arena.size(message) + measured + (selected?.bytes ?? 0);
 }
 
 function tellCancelled(pool: PoolState, one: Subscription, seqs: ReadonlySet<number>): void {

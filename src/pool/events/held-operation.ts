@@ -2,6 +2,7 @@ import type { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
 import type { Session } from '../sessions.js';
 import type { MeasureAsked } from '../state.js';
+import type { SelectedAhead } from './held-selected.js';
 
 /** An operation that is not applied yet: others have a say in it, or in one it stands behind. */
 export interface HeldOperation {
@@ -27,6 +28,8 @@ export interface HeldOperation {
   readonly order: number;
   /** Ends the wait for the first of them. */
   timer: number;
+  /** What a request by a selector was asked of; null: it was not. */
+  selected: SelectedAhead | null;
   /** An offer whose bytes go to the store first: under which number, and whether they are there. */
   store: { readonly ask: number; readonly version: number; isDone: boolean } | null;
   /** Of offers that are measured before others are told of them; null: they are not. */

@@ -8,7 +8,8 @@ import { inWords, someOf } from '../room.js';
 import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import { beginStore, endStore, isStoredAs, storeAsked } from '../storing.js';
-import { announce, endedAhead, kindsOf, offerOf } from './announcing.js';
+import { offerOf } from '../versions.js';
+import { announce, endedAhead, kindsOf } from './announcing.js';
 import { endComplete } from './completing.js';
 import {
   beginHoldTimer,
@@ -21,6 +22,7 @@ import {
 import { advance, arrive, eachCandidate, wants } from './delivering.js';
 import { endSubscription } from './ending.js';
 import { type HeldOperation, type Lane, measureBytes } from './held-operation.js';
+import type { SelectedAhead } from './held-selected.js';
 import { oldestFor, slowest, subjectIn, waitForRoom, waitsBecause } from './held-waits.js';
 import { enterLanes, hasTurn, heldOf, isBehind, isEnding, lanesOf, leaveLanes } from './lanes.js';
 import {
@@ -35,6 +37,7 @@ import {
 import { makeRoom } from './noting.js';
 import { aheadOf, releaseSteps, waitForStep } from './queue-waits.js';
 import { keepDue } from './queues.js';
+import { announceSelected, SELECTING } from './selecting-ahead.js';
 import type { Attachment, Subscription } from './subscription.js';
 
 /** Applies a request whose body `pool.reader` stands on; true: it is to be answered with OK. */
@@ -84,11 +87,8 @@ function nextGate(
   const { reader } = pool;
   const toMeasure = isToMeasure(held ?? NOTHING_BEFORE) ? measureAsked(pool, session, code) : null;
   if (toMeasure !== null) {
-    checkHolds(
-      pool,
-      (held === null ? reader.remaining : 0) + measureBytes(toMeasure),
-      held === null,
-    );
+    const message = held === null ? reader.remaining : 0;
+    checkHolds(pool, message + measureBytes(toMeasure), held === null ? 1 : 0);
     return (own) => beginMeasureBefore(pool, own, toMeasure);
   }
   const question = ask(pool, session, code, held);
@@ -115,6 +115,8 @@ interface Question {
   readonly passed: number;
   /** Of which offer they were told that it ends. */
   readonly ends: number;
+  /** What they were told of by a selector. */
+  readonly selected: SelectedAhead | null;
 }
 
 /**
@@ -130,7 +132,7 @@ function ask(
   const { events, reader } = pool;
   const before = held ?? NOTHING_BEFORE;
   let { passed, ends } = before;
-  if (events.beforeTotal === 0) return { asked: NOBODY, passed, ends };
+  if (events.beforeTotal === 0) return { asked: NOBODY, passed, ends, selected: null };
   const { at } = reader;
   const bytes = held === null ? reader.remaining : null;
   try {
@@ -149,15 +151,22 @@ function ask(
       reader.at = at;
       const asked = new Map<number, readonly Subscription[]>();
       let index = 0;
-      announce(pool, session, code, kind, (seq) => {
+      const tell = (seq: number): void => {
         const own = known[index++] ?? null;
         if (own !== null && 'count' in own) sayMeasured(pool, seq, own);
         const askedOf = tellBefore(pool, seq, bytes);
         if (askedOf.length > 0) asked.set(seq, askedOf);
-      });
-      if (asked.size > 0) return { asked, passed, ends };
+      };
+      let selected: SelectedAhead | null = null;
+      if (SELECTING.has(code)) {
+        const mayHold = (all: SelectedAhead): void => {
+          checkHolds(pool, all.bytes + (bytes ?? 0), held === null ? 1 : 0);
+        };
+        selected = announceSelected(pool, session, code, kind, { mayHold, tell });
+      } else announce(pool, session, code, kind, tell);
+      if (asked.size > 0) return { asked, passed, ends, selected };
     }
-    return { asked: NOBODY, passed, ends };
+    return { asked: NOBODY, passed, ends, selected: null };
   } finally {
     reader.at = at;
   }
@@ -196,8 +205,12 @@ function tellBefore(pool: PoolState, seq: number, bytes: number | null): readonl
 }
 
 /** An operation waits for those who were asked. */
-function wait(pool: PoolState, held: HeldOperation, { asked }: Question): void {
+function wait(pool: PoolState, held: HeldOperation, { asked, selected }: Question): void {
   held.seqs = [...asked.keys()];
+  if (selected !== null) {
+    held.selected = selected;
+    pool.events.bytesHeld += selected.bytes;
+  }
   held.since = pool.now;
   for (const [seq, askedOf] of asked) {
     for (const one of askedOf) {
@@ -213,11 +226,11 @@ function wait(pool: PoolState, held: HeldOperation, { asked }: Question): void {
 /** So many of the operations that are held are looked at for who holds them, the oldest first. */
 const HOLDS_LOOKED_MAX = 100;
 
-/** `hold-limit` when one more is too many, of so many bytes: with those who hold the oldest. */
-function checkHolds(pool: PoolState, bytes: number, isOneMore = true): void {
+/** `hold-limit` when `more` are too many, of so many bytes: with those who hold the oldest. */
+function checkHolds(pool: PoolState, bytes: number, more = 1): void {
   const { events } = pool;
   const isFull =
-    (isOneMore && events.operationsHeld >= LIMITS.operationsHeldMax) ||
+    events.operationsHeld + more > LIMITS.operationsHeldMax ||
     events.bytesHeld + bytes > LIMITS.operationsHeldBytesMax;
   if (!isFull) return;
   const by = new Set<string>();
@@ -258,7 +271,7 @@ function keep(
   const owed = new Map<number, number>();
   const order = pool.waits.nextOrder();
   const head = { session, request, code, message, lanes, waitsFor, owed, since, order };
-  const nothing = { seqs: [], passed: 0, ends: 0, timer: 0 };
+  const nothing = { seqs: [], passed: 0, ends: 0, selected: null, timer: 0 };
   const held = { ...head, ...nothing, store: null, measure: null, veto: null };
   enterLanes(held);
   return held;
@@ -402,6 +415,7 @@ function settleHeld(pool: PoolState, held: HeldOperation, apply: Apply): void {
     // What is asked for by now, and was not before, would be a gate.
     pool.isStored = held.store !== null && storeAsked(pool, session, code) !== null;
     pool.measures.ahead = knownAheadOf(held);
+    pool.selectedAhead = held.selected;
     if (apply(pool, session, request, code)) emitOk(pool, session, request);
   } catch (error) {
     if (!(error instanceof AttaccaError)) throw error;
@@ -410,6 +424,7 @@ function settleHeld(pool: PoolState, held: HeldOperation, apply: Apply): void {
   } finally {
     pool.isStored = false;
     pool.measures.ahead = NOTHING_AHEAD;
+    pool.selectedAhead = null;
   }
   flushOk(pool, session);
   // The end of its session has freed it already.

@@ -11,6 +11,7 @@ import {
 import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import type { HeldOperation, Lane } from './held-operation.js';
+import { SELECTING } from './selecting-ahead.js';
 
 /**
  * Which requests of a session come one after the other: those of a lane. One that is about several
@@ -36,9 +37,6 @@ const OF_HANDLES: ReadonlySet<number> = new Set([
 
 /** Requests that begin with the name of an object. */
 const OF_NAMES: ReadonlySet<number> = new Set([MESSAGE.tag, MESSAGE.delete, MESSAGE.unkeep]);
-const OF_ALL_NAMES: ReadonlySet<number> = new Set([
-  ...[MESSAGE.tagSelected, MESSAGE.endSelected, MESSAGE.gather],
-]);
 
 const OTHER_LANES: { readonly [code: number]: string } = {
   [MESSAGE.join]: 'member ',
@@ -57,7 +55,7 @@ export function lanesOf(pool: PoolState, session: Session, code: number): readon
   if (code === MESSAGE.leave || code === MESSAGE.end) return [END];
   const other = OTHER_LANES[code];
   const isOfName = OF_NAMES.has(code);
-  const isOfNames = OF_ALL_NAMES.has(code);
+  const isOfNames = SELECTING.has(code);
   if (!OF_HANDLES.has(code) && !isOfName && !isOfNames && other === undefined) return NONE;
   // What comes behind the end of a member is for after it.
   if (session.lanes.has(END)) return [END];

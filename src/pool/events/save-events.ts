@@ -6,6 +6,7 @@ import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import { isUntilComplete, PromisesFor } from './completing.js';
 import type { HeldOperation, Lane } from './held-operation.js';
+import { restoreSelectedAhead, saveSelectedAhead } from './held-selected.js';
 import { enterLanes, heldOf } from './lanes.js';
 import { goOnMeasuring, restoreMeasure, saveMeasure } from './measured-before.js';
 import { countSteps } from './queues.js';
@@ -65,7 +66,7 @@ export function restoreEvents(pool: PoolState, r: StateReader): void {
       if (held.store?.isDone === false) pool.storing.set(held.store.ask, held);
       goOnMeasuring(pool, held);
       events.operationsHeld++;
-      events.bytesHeld += pool.arena.size(held.message);
+      events.bytesHeld += pool.arena.size(held.message) + (held.selected?.bytes ?? 0);
     }
   }
   for (let count = r.count(12); count > 0; count--) {
@@ -299,6 +300,7 @@ function saveHeld(held: HeldOperation, w: StateWriter): void {
   w.u64(held.store?.version ?? 0);
   w.flag(held.store?.isDone === true);
   saveMeasure(w, held);
+  saveSelectedAhead(held.selected, w);
   w.flag(held.veto !== null);
   if (held.veto === null) return;
   w.text(held.veto.code);
@@ -317,7 +319,7 @@ function restoreLanes(pool: PoolState, session: Session, r: StateReader): HeldOp
     lanes.push(lane);
   }
   const all: HeldOperation[] = [];
-  for (let count = r.count(78); count > 0; count--) {
+  for (let count = r.count(82); count > 0; count--) {
     const own: Lane[] = [];
     for (let left = r.count(4); left > 0; left--) {
       const lane = lanes[r.u32()];
@@ -358,9 +360,10 @@ function restoreHeld(
   const asked = { ask: r.u64(), version: r.u64(), isDone: r.flag() };
   const store = asked.ask === 0 ? null : asked;
   const measure = restoreMeasure(r);
+  const selected = restoreSelectedAhead(r);
   const veto = r.flag() ? restoreError(r) : null;
   const base = { seqs, passed, ends, session, lanes, ...head, timer, waitsFor, owed: new Map() };
-  return { ...base, store, measure, veto };
+  return { ...base, store, measure, selected, veto };
 }
 
 function restoreError(r: StateReader): AttaccaError {
