@@ -9,18 +9,38 @@ import type { WaitOptions } from './options.js';
 import { throwIfAborted, waiting, waitingHeld } from './waiting.js';
 
 /** Sends a request that is answered by VALUE. */
-export async function askValue(
+export function askValue(
   client: Client,
   what: string,
   write: (w: Writer) => void,
   options: WaitOptions = {},
+): Promise<Value> {
+  return askedValue(client, what, write, options, waiting);
+}
+
+/** As {@link askValue}, of what has no deadline in the pool, and may be held there. */
+export function askHeldValue(
+  client: Client,
+  what: string,
+  write: (w: Writer) => void,
+  options: WaitOptions,
+): Promise<Value> {
+  return askedValue(client, what, write, options, waitingHeld);
+}
+
+async function askedValue(
+  client: Client,
+  what: string,
+  write: (w: Writer) => void,
+  options: WaitOptions,
+  wait: typeof waiting,
 ): Promise<Value> {
   throwIfAborted(what, options.signal);
   const { connection } = client;
   await entered(client);
   const call = new Call<Value>(1, readAnswer);
   const number = connection.post(call, 1, write);
-  return (await waiting(connection, call, { number, what }, options)) ?? null;
+  return (await wait(connection, call, { number, what }, options)) ?? null;
 }
 
 /** Sends a request that is answered by OK. */

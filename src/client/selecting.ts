@@ -17,7 +17,7 @@ import {
   writeTagSelected,
 } from '../protocol/index.js';
 import type { Actor } from './actor.js';
-import { askValue, asMap, asMaps } from './asking.js';
+import { askHeldValue, askValue, asMap, asMaps } from './asking.js';
 import type { Client } from './client.js';
 import type { Attributes, WaitOptions } from './options.js';
 
@@ -253,7 +253,7 @@ export async function changeObjects(
   for (let after: string | null = ''; after !== null; ) {
     const part = { selector, after, member, dry };
     const ask = (w: Writer): void => write(w, part);
-    const answer = asMap(await askValue(client, what, ask, options));
+    const answer = asMap(await askHeldValue(client, what, ask, options));
     selected += numberOf(answer['selected']);
     changed += numberOf(answer['changed']);
     refused.push(...asMaps(answer['refused'] ?? []));

@@ -127,6 +127,33 @@ for (const transport of TRANSPORTS) {
       );
     });
 
+    test('what is done to all that is selected waits as one, for so long as it is said', async (t) => {
+      const server = await servePool(t);
+      await using holder = await joinApart(server, 'holder', { transport });
+      await using model = await joinApart(server, 'model', { transport });
+      for (const name of ['x', 'y', 'z']) {
+        await model.put(name, ramp(3), { keep: true, attributes: { field: true } });
+      }
+      const kinds = ['tag', 'withdraw', 'delete'];
+      const asked = { kinds, select: 'name in ["x", "y"]', when: 'before' } as const;
+      await using held = await holder.subscribe({ ...asked, acknowledge: true });
+      const late = await errorOf(model.deleteSelected('has field', { timeoutMs: 50 }));
+      assert.equal(late.code, 'deadline-passed');
+      assert.match(late.message, /holder held it for 50 ms/u);
+      held.acknowledge(await take(held, 2));
+      const vetoed = codeOf(model.unkeepSelected('has field'));
+      const [first, second] = await take(held, 2);
+      assert.ok(first !== undefined && second !== undefined);
+      assert.deepEqual(told([first, second]), ['withdraw x', 'withdraw y']);
+      assert.equal(await held.veto(second, 'y stays'), true);
+      assert.equal(await vetoed, 'vetoed');
+      held.acknowledge(first);
+      assert.equal(await model.count('has field'), 3);
+      const tagged = model.tagSelected('has field', { seen: true });
+      held.acknowledge(await take(held, 2));
+      assert.deepEqual(await tagged, { selected: 3, changed: 3, refused: [] });
+    });
+
     test('tags, emits, deletes and leaving that are held end with the deadline too', async (t) => {
       const server = await servePool(t);
       await using holder = await joinApart(server, 'holder', { transport });

@@ -46,7 +46,7 @@ export const command = defineCommand({
         print(options.json ? toJson(plan(known, name, force)) : planText(known, name, force));
       },
       all: (selector: string, changing: ChangeOptions) =>
-        view.deleteSelected(selector, { ...changing, force }),
+        view.deleteSelected(selector, { ...changing, timeoutMs, force }),
     } as const;
     return await change(context, session, options, { chosen, how });
   },

@@ -44,7 +44,7 @@ export const command = defineCommand({
       past: 'tagged',
       one: (name: string) => view.tag(name, tags, { timeoutMs, signal }),
       all: (selector: string, changing: ChangeOptions) =>
-        view.tagSelected(selector, tags, changing),
+        view.tagSelected(selector, tags, { ...changing, timeoutMs }),
     } as const;
     return await change(context, session, options, { chosen, how });
   },

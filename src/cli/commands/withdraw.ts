@@ -1,3 +1,4 @@
+import type { ChangeOptions } from '../../client/selecting.js';
 import { CHANGE_OPTIONS, change, chosenToChange } from '../changing.js';
 import { defineCommand } from '../command.js';
 import { parseTimeout } from '../duration.js';
@@ -28,7 +29,8 @@ export const command = defineCommand({
       verb: 'withdraw',
       past: 'withdrew',
       one: (name: string) => view.unkeep(name, { timeoutMs, signal }),
-      all: view.unkeepSelected.bind(view),
+      all: (selector: string, changing: ChangeOptions) =>
+        view.unkeepSelected(selector, { ...changing, timeoutMs }),
     } as const;
     return await change(context, session, options, { chosen, how });
   },
