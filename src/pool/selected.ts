@@ -19,7 +19,7 @@ import { isRelation, KEY_NAMES } from './attributes.js';
 import { storeTags } from './conforming.js';
 import { unknownDefinition } from './definitions.js';
 import { checkDelete, deleteObject } from './deleting.js';
-import { isSelectedAhead } from './events/held-selected.js';
+import { sameAsAhead } from './events/held-selected.js';
 import { noteName } from './events/noting.js';
 import { askerOf } from './handles.js';
 import { retagMany, saidBy } from './indexing.js';
@@ -59,12 +59,15 @@ function selectedBy(
   most = CHANGES_MAX,
 ): Selected {
   const { search, from } = pool.searching.open(message);
-  const ahead = pool.selectedAhead;
   const objects: number[] = [];
-  if (ahead !== null) {
-    search.rows(from, (object) => {
-      if (isSelectedAhead(pool, ahead, object)) objects.push(object);
-      return object < ahead.last;
+  if (pool.selectedAhead !== null) {
+    const same = sameAsAhead(pool, pool.selectedAhead);
+    const [first = 0] = same;
+    const last = same.at(-1) ?? 0;
+    const isSame = new Set(same);
+    search.rows(first, (object) => {
+      if (isSame.has(object)) objects.push(object);
+      return object < last;
     });
     return { objects, next: null };
   }
