@@ -205,6 +205,9 @@ export const LIMITS = {
   traceSpansMax: 262_144,
   /** Rows of one member and kind in a trace for Perfetto. */
   traceLanesMax: 256,
+  /** What waits for who takes a trace over the network, and is away. */
+  traceBacklogMax: 65_536,
+  traceBacklogBytesMax: 64 * MiB,
   listPageMax: 32_768,
   explainRowsMax: 1_000,
   /** Parts whose statistics one answer of STAT has. */

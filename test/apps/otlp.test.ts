@@ -106,7 +106,7 @@ test('a use links to the offer that it came from, whoever came first, and an off
   tell('offer', 'plain', 'w');
   // Of nothing that was traced: there is no offer that it came from.
   tell('demand', 'plain', 'unseen');
-  await sink.close();
+  await sink.close(1_000);
   for (const member of ['early', 'late']) {
     assert.deepEqual(linked(spans, 'demand', member), ['offer x by producer'], member);
   }
@@ -147,7 +147,7 @@ test('each number is one that a collector takes: no intValue beyond int64', asyn
     ...{ long: 2n ** 63n - 1n, least: -(2n ** 63n), unsigned: 18_446_744_073_709_551_615n },
   };
   sink.take({ ...event(1, 'offer', 'producer', 'x'), attributes });
-  await sink.close();
+  await sink.close(1_000);
   const told = Object.keys(attributes).map((key) => values.get(`attributes.${key}`));
   assert.deepEqual(told, [
     ...[{ intValue: '6' }, { doubleValue: 0.5 }, { doubleValue: 9.969209968386869e36 }],
@@ -169,7 +169,7 @@ test('who begins with a snapshot makes the same ids as who was there', async () 
   for (const each of [...seen, ...later]) first.sink.take(each);
   const told = { ...offer, seq: 7, isSnapshot: true };
   for (const each of [told, ...later]) second.sink.take(each);
-  for (const { sink } of [first, second]) await sink.close();
+  for (const { sink } of [first, second]) await sink.close(1_000);
   const idsOf = (spans: readonly Told[]) => spans.map(({ name, spanId }) => `${name} ${spanId}`);
   assert.equal(first.spans.length, 4);
   assert.deepEqual(idsOf(second.spans), idsOf(first.spans));
@@ -187,7 +187,7 @@ test('of many inputs of one offer the newest are linked', async () => {
   }
   sink.take(event(++seq, 'offer', 'maker', 'y'));
   sink.take(event(++seq, 'offer', 'maker', 'z'));
-  await sink.close();
+  await sink.close(1_000);
   const names = Array.from({ length: INPUTS_MAX - 1 }, (_, at) => `x${2 * INPUTS_MAX + at + 1}`);
   assert.deepEqual(
     linked(spans, 'offer', 'maker'),
@@ -283,5 +283,5 @@ test('a tracer that runs for long does not keep what has ended', async () => {
   collect();
   const alive = told.filter((one) => one.deref() !== undefined).length;
   assert.ok(alive <= 2 * INPUTS_MAX, `${alive} of ${told.length} events are kept`);
-  await sink.close();
+  await sink.close(1_000);
 });

@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { PoolView } from '../../src/client/index.js';
@@ -46,6 +47,8 @@ export interface Running {
   readonly ended: Promise<Result>;
   /** Returns what standard output holds when it matches; rejects when the program ends before. */
   readonly said: (pattern: RegExp) => Promise<string>;
+  /** The same of standard error. */
+  readonly complained: (pattern: RegExp) => Promise<string>;
 }
 
 /** Starts any program. */
@@ -78,18 +81,19 @@ export function startProgram(
       resolve({ code, signal, bytes, out: bytes.toString(), err });
     });
   });
-  const said = async (pattern: RegExp): Promise<string> => {
+  const heard = (stream: Readable, text: () => string) => async (pattern: RegExp) => {
     for (;;) {
-      const out = Buffer.concat(chunks).toString();
-      if (pattern.test(out)) return out;
-      const more = new Promise<boolean>((resolve) =>
-        child.stdout.once('data', () => resolve(true)),
-      );
+      if (pattern.test(text())) return text();
+      const more = new Promise<boolean>((resolve) => stream.once('data', () => resolve(true)));
       const over = ended.then(() => false);
-      if (!(await Promise.race([more, over]))) throw new Error(`it ended, and said: ${out}${err}`);
+      if (!(await Promise.race([more, over]))) throw new Error(`it ended, and said: ${all()}`);
     }
   };
-  return { process: child, ended, said };
+  const out = (): string => Buffer.concat(chunks).toString();
+  const all = (): string => out() + err;
+  const said = heard(child.stdout, out);
+  const complained = heard(child.stderr, () => err);
+  return { process: child, ended, said, complained };
 }
 
 /** Starts the command. */

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join as joinPath, resolve } from 'node:path';
 import { test } from 'node:test';
 import { join } from '../../src/client/index.js';
@@ -89,4 +91,48 @@ test('an unchanged program tells of its calls, which come into the trace', async
   const none = await attacca([...line, '--calls', 'none.jsonl'], around);
   assert.equal(none.code, 1);
   assert.match(none.err, /line 1 is no call, nor is another one"/u);
+});
+
+test('what could not be delivered is counted and said, at Ctrl-C and at the end', async (t) => {
+  await using pool = await testPool();
+  const directory = await filesOf(t);
+  const around = { pool: pool.address, directory };
+  await using member = await join({ address: pool.address, member: 'm' });
+  await member.put('x', new Float64Array(1));
+  // A port at which nobody is: it was somebody's a moment ago.
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const taken: Socket[] = [];
+  server.on('connection', (socket) => taken.push(socket.on('error', () => {})));
+  const to = `127.0.0.1:${port}`;
+  const syslog = ['tracer', 'steer', '-f', 'syslog', '-o', `tcp://${to}`, '--json'];
+  const tracing = startAttacca(syslog, around);
+  for (let seen = 0; seen < 1; ) {
+    const info = (await member.info())['events'] as { readonly subscriptions: number };
+    seen = info.subscriptions;
+  }
+  assert.equal(taken.length, 1);
+  const closed = new Promise((resolve) => server.close(resolve));
+  for (const socket of taken) socket.resetAndDestroy();
+  await closed;
+  for (let n = 0; n < 3; n++) await member.emit('steer', { n });
+  await tracing.complained(/tries again/u);
+  tracing.process.kill('SIGINT');
+  const ended = await tracing.ended;
+  assert.equal(ended.signal, 'SIGINT');
+  assert.match(ended.err, /could not deliver 3 messages of 3 events to tcp:/u);
+  assert.deepEqual(jsonLines(ended.out), [
+    { events: 3, missed: 0, undelivered: 3, to: `tcp://${to}` },
+  ]);
+  const otlp = ['tracer', '-f', 'otlp', '-o', `http://${to}`, '--for', '0s'];
+  const inVain = await attacca(otlp, around);
+  assert.equal(inVain.code, 1);
+  assert.match(inVain.err, /ECONNREFUSED[^\n]*; tries again\n.*it has not got 2 spans/u);
+  const interrupted = startAttacca(['tracer', '-f', 'otlp', '-o', `http://${to}`], around);
+  await interrupted.complained(/tries again/u);
+  interrupted.process.kill('SIGTERM');
+  const { signal, err } = await interrupted.ended;
+  assert.equal(signal, 'SIGTERM');
+  assert.match(err, /could not deliver \d spans? of \d events? to http:/u);
 });

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { PoolEvent } from '../../client/index.js';
-import { AttaccaError } from '../../core/errors.js';
 import { whyFailed } from '../../core/system-errors.js';
 import { Timestamp } from '../../core/value.js';
 import { formatTimestamp, toJson } from '../json.js';
+import { CannotDeliver, type Carrier, type Delivery } from './delivery.js';
 import { Inputs } from './inputs.js';
 import { Lives, type Span, type SpanListener } from './lives.js';
 import type { TraceOutput, TraceSink } from './sink.js';
@@ -64,14 +64,11 @@ export class OtlpSink implements TraceSink, SpanListener {
     await this.#sending;
   }
 
-  async close(): Promise<void> {
+  async close(withinMs: number): Promise<void> {
     this.#lives.close();
     this.#hand();
-    try {
-      await this.#sending;
-    } finally {
-      await this.#send.close();
-    }
+    const [sent] = await Promise.allSettled([this.#sending, this.#send.close(withinMs)]);
+    if (sent.status === 'rejected') throw sent.reason;
   }
 
   began(span: Span): void {
@@ -197,10 +194,11 @@ export class OtlpSink implements TraceSink, SpanListener {
       resource: { attributes: this.#resource(member) },
       scopeSpans: [{ scope: { name: 'attacca' }, spans }],
     }));
+    const count = this.#count;
     this.#batch.clear();
     this.#count = 0;
-    const text = JSON.stringify({ resourceSpans });
-    this.#sending = this.#sending.then(() => this.#send.send(text));
+    const sent = this.#send.send(JSON.stringify({ resourceSpans }), count);
+    this.#sending = Promise.all([this.#sending, sent]).then(() => {});
     this.#sending.catch(() => {
       // Told by flush.
     });
@@ -217,10 +215,10 @@ export class OtlpSink implements TraceSink, SpanListener {
   }
 }
 
-/** Where requests go. */
+/** Where requests go, each of `count` spans, in the order in which they come. */
 interface OtlpSend {
-  send(text: string): Promise<void>;
-  close(): Promise<void>;
+  send(text: string, count: number): Promise<void>;
+  close(withinMs: number): Promise<void>;
 }
 
 /** A request a line, as OpenTelemetry's own exporter to files does. */
@@ -234,18 +232,26 @@ export function otlpToFile(output: TraceOutput): OtlpSend {
   };
 }
 
-const ATTEMPTS = 4;
-const PAUSE_MS = 250;
+/** To who may be away. */
+export function otlpToDelivery(delivery: Delivery): OtlpSend {
+  return {
+    send(text, count) {
+      delivery.add(text, count);
+      return delivery.flush();
+    },
+    close: (withinMs) => delivery.close(withinMs),
+  };
+}
+
 const ANSWER_MS = 10_000;
 
 /** Whether a collector may take the same later. */
 const isBusy = (status: number): boolean => status === 429 || (status >= 502 && status <= 504);
 
 /**
- * Sends each request by HTTP; one that a collector is too busy for, or that does not reach it, is
- * sent again, three times. `headers` as OTEL_EXPORTER_OTLP_HEADERS writes them: `key=value,...`.
+ * Sends each request by HTTP. `headers` as OTEL_EXPORTER_OTLP_HEADERS writes them: `key=value,...`.
  */
-export function otlpToHttp(address: string, headers = ''): OtlpSend {
+export function otlpCarrier(address: string, headers = ''): Carrier {
   const url = new URL(address);
   if (url.pathname === '/') url.pathname = '/v1/traces';
   const said = headers.split(',').flatMap((pair) => {
@@ -256,13 +262,9 @@ export function otlpToHttp(address: string, headers = ''): OtlpSend {
   });
   const all = { ...Object.fromEntries(said), 'content-type': 'application/json' };
   return {
-    async send(body) {
-      for (let attempt = 1; ; attempt++) {
-        const why = await post(url, all, body);
-        if (why === null) return;
-        if (attempt === ATTEMPTS || !why.mayPass) throw cannotSend(url, why.text);
-        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * 2 ** (attempt - 1)));
-      }
+    ...{ atOnce: 1, doubtMs: 0, onBroken: () => {} },
+    async carry(texts, signal) {
+      for (const text of texts) await post(url, all, text, signal);
     },
     close: async () => {},
   };
@@ -272,22 +274,20 @@ async function post(
   url: URL,
   headers: { readonly [name: string]: string },
   body: string,
-): Promise<{ readonly text: string; readonly mayPass: boolean } | null> {
+  cut: AbortSignal,
+): Promise<void> {
+  const cannot = (why: string, mayPass: boolean): CannotDeliver =>
+    new CannotDeliver('a trace', url.origin + url.pathname, why, mayPass);
+  let answer: Response;
   try {
-    const signal = AbortSignal.timeout(ANSWER_MS);
-    const answer = await fetch(url, { method: 'POST', headers, body, signal });
+    const signal = AbortSignal.any([cut, AbortSignal.timeout(ANSWER_MS)]);
+    answer = await fetch(url, { method: 'POST', headers, body, signal });
     await answer.arrayBuffer();
-    if (answer.ok) return null;
-    return { text: `it answers ${answer.status}`, mayPass: isBusy(answer.status) };
   } catch (error) {
     const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-    return { text: whyFailed(cause), mayPass: true };
+    throw cannot(whyFailed(cause), true);
   }
-}
-
-function cannotSend(url: URL, why: string): AttaccaError {
-  const path = url.origin + url.pathname;
-  return new AttaccaError('file-error', `Cannot send a trace to "${path}": ${why}`, { path });
+  if (!answer.ok) throw cannot(`it answers ${answer.status}`, isBusy(answer.status));
 }
 
 function times(from: PoolEvent, to: PoolEvent) {

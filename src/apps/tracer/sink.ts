@@ -5,8 +5,8 @@ export interface TraceSink {
   take(event: PoolEvent): void;
   /** Everything that was taken leaves: asked for when nothing else waits. */
   flush(): Promise<void>;
-  /** Ends what is open, and lets it leave. */
-  close(): Promise<void>;
+  /** Ends what is open, and lets it leave: to who is away for so long. */
+  close(withinMs: number): Promise<void>;
 }
 
 /** Where bytes go. */

@@ -1,13 +1,14 @@
 import { createSocket, type Socket as Datagrams } from 'node:dgram';
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { hostname } from 'node:os';
 import type { PoolEvent } from '../../client/index.js';
 import { AttaccaError } from '../../core/errors.js';
-import { whyFailed } from '../../core/system-errors.js';
+import { systemCode, whyFailed } from '../../core/system-errors.js';
 import { printable } from '../../core/unseen.js';
 import { formatTimestamp, toJson } from '../json.js';
-import type { TraceOutput, TraceSink } from './sink.js';
+import { ending, pause } from '../pause.js';
+import { CannotDeliver, type Carrier, type Delivery } from './delivery.js';
+import type { TraceSink } from './sink.js';
 
 /** RFC 5424: facility local0, and the severities of what goes wrong and of all else. */
 const FACILITY = 16;
@@ -40,121 +41,190 @@ function escaped(value: string): string {
 
 /** Events as messages of syslog. */
 export class SyslogSink implements TraceSink {
-  readonly #output: TraceOutput;
+  readonly #delivery: Delivery;
 
-  constructor(output: TraceOutput) {
-    this.#output = output;
+  constructor(delivery: Delivery) {
+    this.#delivery = delivery;
   }
 
   take(event: PoolEvent): void {
-    this.#output.write(syslogMessage(event));
+    this.#delivery.add(syslogMessage(event), 1);
   }
 
   flush(): Promise<void> {
-    return this.#output.flush();
+    return this.#delivery.flush();
   }
 
-  close(): Promise<void> {
-    return this.#output.close();
+  close(withinMs: number): Promise<void> {
+    return this.#delivery.close(withinMs);
   }
 }
 
 /** `udp://host:port` or `tcp://host:port`; ports 514 and 601 where none is said. */
-export async function syslogOutput(address: string): Promise<TraceOutput> {
+export async function syslogCarrier(address: string): Promise<Carrier> {
   const url = URL.canParse(address) ? new URL(address) : null;
-  if (url?.protocol === 'udp:') return new UdpOutput(url.hostname, Number(url.port) || 514);
+  // URLs write addresses of IPv6 in brackets.
+  const host = url?.hostname.replace(/^\[|\]$/gu, '') ?? '';
+  if (url?.protocol === 'udp:') return new UdpCarrier(host, Number(url.port) || 514);
   if (url?.protocol === 'tcp:') {
-    const socket = connect(Number(url.port) || 601, url.hostname);
-    await once(socket, 'connect').catch((error: unknown) => {
-      throw cannotSend(address, error);
-    });
-    return new TcpOutput(address, socket);
+    const carrier = new TcpCarrier(address, host, Number(url.port) || 601);
+    // An address at which nobody is, is told at once.
+    await carrier.open();
+    return carrier;
   }
   const why = 'it is udp://HOST:PORT or tcp://HOST:PORT';
   throw new AttaccaError('bad-argument', `Cannot send messages to "${address}": ${why}`);
 }
 
-function cannotSend(address: string, error: unknown): AttaccaError {
-  const message = `Cannot send messages to "${address}": ${whyFailed(error)}`;
-  return new AttaccaError('file-error', message, { path: address }, { cause: error });
+function cannotSend(address: string, error: unknown): CannotDeliver {
+  return new CannotDeliver('messages', address, whyFailed(error), true);
 }
 
 /** A datagram each (RFC 5426): nobody says whether it has arrived. */
-class UdpOutput implements TraceOutput {
+class UdpCarrier implements Carrier {
+  readonly atOnce = 1;
+  readonly doubtMs = 0;
+  onBroken: (error: CannotDeliver) => void = () => {};
   readonly #socket: Datagrams;
   readonly #host: string;
   readonly #port: number;
-  #sending: Promise<void> = Promise.resolve();
 
   constructor(host: string, port: number) {
-    // URLs write addresses of IPv6 in brackets.
-    this.#host = host.replace(/^\[|\]$/gu, '');
-    this.#socket = createSocket(this.#host.includes(':') ? 'udp6' : 'udp4');
+    this.#host = host;
+    this.#socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
     this.#port = port;
   }
 
-  write(text: string): void {
-    this.#sending = this.#sending.then(
-      () =>
-        new Promise((resolve, reject) => {
-          this.#socket.send(text, this.#port, this.#host, (error) => {
-            if (error === null) resolve();
-            else reject(cannotSend(`udp://${this.#host}:${this.#port}`, error));
-          });
-        }),
-    );
-    this.#sending.catch(() => {
-      // Told by flush.
-    });
-  }
-
-  flush(): Promise<void> {
-    return this.#sending;
+  async carry(texts: readonly string[]): Promise<void> {
+    for (const text of texts) {
+      await new Promise<void>((resolve, reject) => {
+        this.#socket.send(text, this.#port, this.#host, (error) => {
+          if (error === null) resolve();
+          else reject(cannotSend(`udp://${this.#host}:${this.#port}`, error));
+        });
+      });
+    }
   }
 
   async close(): Promise<void> {
-    try {
-      await this.flush();
-    } finally {
-      this.#socket.close();
-    }
+    this.#socket.close();
   }
 }
 
-/** Each message behind its length (RFC 6587). */
-class TcpOutput implements TraceOutput {
+/** A connection that takes nothing for so long is ended. */
+const STUCK_MS = 10_000;
+/** How long who has closed the connection may take to be noticed, and who hears our end. */
+const LINGER_MS = 100;
+const FAREWELL_MS = 400;
+
+/**
+ * Each message behind its length (RFC 6587). Nobody says what has arrived: what was written just
+ * before a connection ended is in doubt.
+ */
+class TcpCarrier implements Carrier {
+  readonly atOnce = 256;
+  readonly doubtMs = 1_000;
+  onBroken: (error: CannotDeliver) => void = () => {};
   readonly #address: string;
-  readonly #socket: Socket;
-  #failure: Error | null = null;
+  readonly #host: string;
+  readonly #port: number;
+  #socket: Socket | null = null;
+  #why: unknown = null;
 
-  constructor(address: string, socket: Socket) {
+  constructor(address: string, host: string, port: number) {
     this.#address = address;
-    this.#socket = socket;
+    this.#host = host;
+    this.#port = port;
+  }
+
+  /** Connects, if it is not. */
+  async open(signal?: AbortSignal): Promise<Socket> {
+    if (this.#socket !== null) return this.#socket;
+    const socket = connect(this.#port, this.#host);
     socket.on('error', (error) => {
-      this.#failure = error;
+      this.#why = error;
     });
-    // Nobody answers; what comes is not kept.
+    await this.#waited(socket, signal, (done) => socket.once('connect', () => done()));
+    // Nobody answers; what comes is not kept. Who ends his side hears no more.
     socket.resume();
-  }
-
-  write(text: string): void {
-    const bytes = Buffer.from(text);
-    this.#socket.write(Buffer.concat([Buffer.from(`${bytes.length} `), bytes]));
-  }
-
-  async flush(): Promise<void> {
-    if (this.#socket.writableNeedDrain) {
-      await Promise.race([once(this.#socket, 'drain'), once(this.#socket, 'close')]);
-    }
-    if (this.#failure !== null) throw cannotSend(this.#address, this.#failure);
-  }
-
-  async close(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.#socket.once('close', () => resolve());
-      this.#socket.end(() => this.#socket.destroy());
-      if (this.#socket.destroyed) resolve();
+    socket.once('end', () => {
+      this.#why ??= new Error('the other end has closed the connection');
+      socket.destroy();
     });
-    await this.flush();
+    socket.once('close', () => {
+      if (this.#socket !== socket) return;
+      this.#socket = null;
+      this.onBroken(cannotSend(this.#address, this.#why));
+    });
+    this.#why = null;
+    this.#socket = socket;
+    return socket;
   }
+
+  async carry(texts: readonly string[], signal: AbortSignal): Promise<void> {
+    const socket = await this.open(signal);
+    const parts = texts.flatMap((text) => {
+      const bytes = Buffer.from(text);
+      return [Buffer.from(`${bytes.length} `), bytes];
+    });
+    await this.#waited(socket, signal, (done) => socket.write(Buffer.concat(parts), done));
+  }
+
+  async close(signal: AbortSignal): Promise<void> {
+    const socket = this.#socket;
+    this.#socket = null;
+    if (socket === null) return;
+    // Who has closed it already does not read the last ones: that is known soon.
+    await closed(socket, LINGER_MS, signal);
+    if (!socket.closed) {
+      socket.end();
+      await closed(socket, FAREWELL_MS, signal);
+      if (systemCode(this.#why) === '') {
+        socket.destroy();
+        return;
+      }
+    }
+    socket.destroy();
+    throw cannotSend(this.#address, this.#why);
+  }
+
+  /** When it is done; an error when the connection ends before, or nothing happens. */
+  async #waited(
+    socket: Socket,
+    signal: AbortSignal | undefined,
+    begin: (done: (error?: Error | null) => void) => void,
+  ): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const stuck = (): void => {
+        this.#why ??= new Error('it takes nothing');
+        socket.destroy();
+      };
+      const timer = setTimeout(stuck, STUCK_MS);
+      const over = (error?: unknown): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', stuck);
+        socket.off('close', gone);
+        if (error === undefined || error === null) resolve();
+        else reject(cannotSend(this.#address, error));
+      };
+      const gone = (): void => over(this.#why ?? new Error('the connection has ended'));
+      socket.once('close', gone);
+      signal?.addEventListener('abort', stuck, { once: true });
+      if (socket.destroyed) gone();
+      else begin(over);
+      if (signal?.aborted === true) stuck();
+    });
+  }
+}
+
+/** When it is closed, for so long. */
+async function closed(socket: Socket, ms: number, signal: AbortSignal): Promise<void> {
+  const over = ending();
+  const end = (): void => over.abort();
+  if (socket.closed || signal.aborted) return;
+  socket.once('close', end);
+  signal.addEventListener('abort', end, { once: true });
+  await pause(ms, over.signal);
+  socket.off('close', end);
+  signal.removeEventListener('abort', end);
 }

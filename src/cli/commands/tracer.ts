@@ -1,5 +1,12 @@
-import { type NoCalls, TRACE_FORMATS, type TracerOptions, tracer } from '../../apps/index.js';
+import {
+  type NoCalls,
+  TRACE_FORMATS,
+  type TracerOptions,
+  type TracerSummary,
+  tracer,
+} from '../../apps/index.js';
 import { counted } from '../../core/counted.js';
+import type { AttaccaError } from '../../core/errors.js';
 import { type Context, defineCommand } from '../command.js';
 import { parseDuration } from '../duration.js';
 import { EXIT, UsageError } from '../exit.js';
@@ -8,6 +15,7 @@ import { noteKinds } from '../kinds.js';
 import { COMMON_OPTIONS, type OptionValues, POOL_OPTION } from '../options.js';
 import { print, say } from '../output.js';
 import { joinPool } from '../pool/open.js';
+import { errorLine } from '../report.js';
 import { checkedSelector, sayMistypedKeys, selecting } from '../where.js';
 
 const OPTIONS = {
@@ -81,21 +89,37 @@ export const command = defineCommand({
     await using pool = session.asMember(seat);
     const { where = '' } = options;
     await sayMistypedKeys(session.view, options.where, options);
-    const { events, missed } = await selecting(where, () =>
-      tracer(pool, { ...told, signal, onSkipped: tellSkipped }),
+    const summary = await selecting(where, () =>
+      tracer(pool, { ...told, signal, onSkipped: tellSkipped, onAway: tellAway }),
     );
+    const { events, missed, undelivered } = summary;
     if (missed > 0) {
       say(`attacca tracer: missed ${counted(missed, 'event')} that the pool kept no more`);
     }
+    if (undelivered > 0) tellUndelivered(told, summary);
     if (told.to !== '-') {
-      if (options.json) print(toJson({ events, missed, to: told.to }));
-      else if (!options.quiet)
+      if (options.json) print(toJson({ events, missed, undelivered, to: told.to }));
+      else if (!options.quiet && undelivered === 0)
         say(`attacca tracer: wrote ${counted(events, 'event')} to ${told.to}`);
     }
     signal.throwIfAborted();
-    return missed > 0 ? EXIT.failed : EXIT.ok;
+    return missed > 0 || undelivered > 0 ? EXIT.failed : EXIT.ok;
   },
 });
+
+function tellAway(error: AttaccaError): void {
+  say(`${errorLine('tracer', error)}; tries again`);
+}
+
+function tellUndelivered(
+  { format, to }: TracerOptions,
+  { events, undelivered, overflowed }: TracerSummary,
+): void {
+  const what = counted(undelivered, format === 'otlp' ? 'span' : 'message');
+  const left = overflowed === 0 ? '' : `, of which ${overflowed} were left out as too many waited`;
+  const all = `of ${counted(events, 'event')}`;
+  say(`attacca tracer: could not deliver ${what} ${all} to ${to}${left}`);
+}
 
 function tellSkipped({ path, line, lines }: NoCalls): void {
   const more = lines === 1 ? '' : `, and ${counted(lines - 1, 'other')}`;
