@@ -31,14 +31,17 @@ export class Beside {
    * Waits until it has ended, or asks it to: who looks for ever is to end by that.
    * @throws WeatherError `program-failed`
    */
-  async finish(): Promise<void> {
+  async finish(interrupt: AbortSignal): Promise<void> {
     let isAsked = false;
-    const timer = setTimeout(() => {
+    const ask = (): void => {
       isAsked = true;
       this.kill('SIGINT');
-    }, ENDING_MS);
+    };
+    const timer = setTimeout(ask, ENDING_MS);
+    interrupt.addEventListener('abort', ask, { once: true });
     const end = await this.#ended;
     clearTimeout(timer);
+    interrupt.throwIfAborted();
     if (end === 0 || (isAsked && (end === 'SIGINT' || end === 130))) return;
     throw new WeatherError('program-failed', `Cannot finish: ${this.#command} ended with ${end}`);
   }

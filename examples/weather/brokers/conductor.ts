@@ -12,6 +12,11 @@ const KILL_AFTER = 2;
 
 /** These end behind all others, and in this order. */
 const LAST: readonly string[] = ['late', 'librarian', 'tracer'];
+/** Of these a killed one is started again; what it had in hand comes to the next one. */
+const BESIDE: readonly string[] = ['archiver', 'librarian', 'tracer'];
+const RESTARTS_MAX = 8;
+/** These are for all of us: Ctrl-C, and a terminal that is closed. */
+const FOR_ALL: readonly (string | null)[] = ['SIGINT', 'SIGHUP'];
 
 /** What a program has said at its end. */
 export interface Ended {
@@ -37,6 +42,9 @@ export class Conductor {
   readonly #failed: Promise<never>;
   #fail: (error: Error) => void = () => {};
   #killed: Child | null = null;
+  readonly #words = new Map<string, Word>();
+  #restarts = 0;
+  #isEnding = false;
 
   constructor(medium: Medium, demo: Arguments, say: (text: string) => void) {
     this.#say = say;
@@ -51,7 +59,9 @@ export class Conductor {
 
   /** What the programs have said at their ends. */
   async run(signal: AbortSignal): Promise<readonly Ended[]> {
-    signal.addEventListener('abort', () => this.#fail(new Error('interrupted')), { once: true });
+    const interrupt = (): void => this.#fail(new Error('interrupted'));
+    if (signal.aborted) interrupt();
+    signal.addEventListener('abort', interrupt, { once: true });
     const { members, workers, isConducted } = this.#demo.settings;
     try {
       if (isConducted) for (const role of ['archiver', 'tracer']) this.#start(role, 0);
@@ -63,7 +73,6 @@ export class Conductor {
       for (const { role, child } of this.#players) {
         if (!LAST.includes(role)) await Promise.race([this.#failed, child.ended]);
       }
-      this.#tell('librarian', 'alone');
       for (const role of LAST) await this.#finish(role);
     } finally {
       await this.#endAll();
@@ -71,14 +80,19 @@ export class Conductor {
     return this.#players.flatMap(({ role, result }) => (result === null ? [] : [{ role, result }]));
   }
 
-  #tell(role: string, word: Word): void {
-    for (const each of this.#players) if (each.role === role) each.child.tell(word);
+  async #finish(role: string): Promise<void> {
+    this.#words.set(role, 'end');
+    // One that is started again stands behind the one that was killed.
+    for (const each of this.#players) {
+      if (each.role !== role) continue;
+      each.child.tell('end');
+      await Promise.race([this.#failed, each.child.ended]);
+    }
   }
 
-  async #finish(role: string): Promise<void> {
-    this.#tell(role, 'end');
-    const ended = this.#players.map((each) => (each.role === role ? each.child.ended : null));
-    await Promise.race([this.#failed, Promise.all(ended)]);
+  /** How often one that runs beside was started again. */
+  get restarts(): number {
+    return this.#restarts;
   }
 
   get isOneKilled(): boolean {
@@ -96,12 +110,28 @@ export class Conductor {
     });
     const player: Player = { role, child, promised: 0, count: 0, result: null };
     this.#players.push(player);
+    const word = this.#words.get(role);
+    if (word !== undefined) child.tell(word);
     void child.ended.then((end) => {
-      if (!child.hasFailed || child === this.#killed) return;
+      if (!child.hasFailed || child === this.#killed || this.#isEnding) return;
+      if (this.#startAgain(role, child)) return;
       const why = child.errors === '' ? '' : `: ${child.errors}`;
       const text = `Cannot finish: ${child.name} ${describeEnd(end)}${why}`;
       this.#fail(new WeatherError('program-failed', text));
     });
+  }
+
+  #startAgain(role: string, { name, end }: Child): boolean {
+    const isKilled = end !== undefined && end.signal !== null && !FOR_ALL.includes(end.signal);
+    if (!isKilled || !BESIDE.includes(role) || this.#restarts === RESTARTS_MAX) return false;
+    this.#restarts++;
+    this.#say(`  ${name} ${describeEnd(end)}: it is started again`);
+    this.#start(role, 0);
+    return true;
+  }
+
+  #has(role: string): boolean {
+    return this.#players.some((player) => player.role === role);
   }
 
   #hear(player: Player, said: Said): void {
@@ -110,7 +140,7 @@ export class Conductor {
     else if (said.kind === 'promised') player.promised = said.count;
     else if (said.kind === 'ready') {
       // Now there is a store to lend from.
-      if (player.role === 'archiver') this.#start('librarian', 0);
+      if (player.role === 'archiver' && !this.#has('librarian')) this.#start('librarian', 0);
     } else {
       player.count = said.count;
       if (player.role === 'producer') this.#lateOne();
@@ -124,7 +154,7 @@ export class Conductor {
     if (producers.some(({ promised }) => promised === 0)) return;
     const sum = (of: 'promised' | 'count') => producers.reduce((all, one) => all + one[of], 0);
     if (sum('count') < sum('promised') / 3) return;
-    if (this.#players.some(({ role }) => role === 'late')) return;
+    if (this.#has('late')) return;
     this.#say(`  late[0] joins when ${sum('count')} of ${sum('promised')} fields are handed over`);
     this.#start('late', 0);
   }
@@ -137,6 +167,7 @@ export class Conductor {
   }
 
   async #endAll(): Promise<void> {
+    this.#isEnding = true;
     const running = this.#players.map(({ child }) => child).filter(({ end }) => end === undefined);
     const ended = Promise.all(running.map((child) => child.ended));
     for (const child of running) child.kill('SIGTERM');

@@ -9,7 +9,12 @@ export interface Kept {
   readonly damage: string;
 }
 
-export function sumUp(ended: readonly Ended[], tookMs: number, kept: Kept | null) {
+export function sumUp(
+  ended: readonly Ended[],
+  tookMs: number,
+  kept: Kept | null,
+  restarts: number,
+) {
   const all = (role: string, figure: string): number[] =>
     ended.flatMap((each) => (each.role === role ? (each.result[figure] ?? []) : []));
   const sum = (role: string, figure: string): number =>
@@ -30,7 +35,7 @@ export function sumUp(ended: readonly Ended[], tookMs: number, kept: Kept | null
     late_missing: sum('late', 'missing') + sum('late', 'unknown'),
     late_products: sum('late', 'products'),
     late_fetched: sum('late', 'fetched'),
-    ...(kept === null ? null : { conducted: conducted(sum, kept) }),
+    ...(kept === null ? null : { conducted: { ...conducted(sum, kept), restarts } }),
     took_s: tookMs / 1_000,
     offer_to_checked_p50_ms: percentile(taken ?? [], 0.5),
     offer_to_checked_p99_ms: percentile(taken ?? [], 0.99),
@@ -39,10 +44,11 @@ export function sumUp(ended: readonly Ended[], tookMs: number, kept: Kept | null
   };
 }
 
-/** Of archiver, librarian and tracer. */
+/** Of archiver, librarian and tracer: of those that came to their ends. */
 function conducted(sum: (role: string, figure: string) => number, { listed, damage }: Kept) {
   return {
-    archived: sum('archiver', 'objects'),
+    // What one that was killed has stored the next one finds, if it has to do with it at all.
+    archived: sum('archiver', 'objects') + sum('archiver', 'known'),
     archived_bytes: sum('archiver', 'bytes'),
     not_archived: sum('archiver', 'failed'),
     listed,
@@ -71,10 +77,13 @@ export function faultsOf(figures: Figures): string[] {
   return [
     ...[...faults, ...differences(figures, { late_fetched: before })],
     ...differences(beside, {
-      ...{ archived: promised, not_archived: 0, listed: promised, damage: '' },
-      ...{ not_lent: 0, not_traced: 0 },
+      // What a killed one has done it tells nobody: the store tells what is in it.
+      ...(beside.restarts === 0 ? { archived: promised } : {}),
+      ...{ not_archived: 0, listed: promised, damage: '', not_lent: 0, not_traced: 0 },
     }),
-    ...(beside.lent >= before ? [] : [`lent is ${beside.lent}, less than ${before}`]),
+    ...(beside.lent >= before || beside.restarts > 0
+      ? []
+      : [`lent is ${beside.lent}, less than ${before}`]),
     ...(beside.traced > 0 ? [] : ['nothing was traced']),
   ];
 }
@@ -115,5 +124,6 @@ function linesBeside({ conducted: beside, late_fetched: fetched }: Figures): rea
     `archived       ${count(archived)} fields, ${formatBytes(bytes)}; attacca ls --store tells ${count(listed)}, attacca fsck ${sound}`,
     `lent           ${count(beside.lent)}; ${count(fetched)} of them late, each as it had been offered`,
     `traced         ${count(beside.traced)} events`,
+    ...(beside.restarts === 0 ? [] : [`started again  ${beside.restarts} that were killed`]),
   ];
 }

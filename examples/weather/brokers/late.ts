@@ -46,9 +46,12 @@ async function draw(pool: Pool, offers: readonly PoolEvent[], out: string): Prom
   return path;
 }
 
-/** Fields that nobody offers any more: all comes as it was offered. Returns how many. */
+/**
+ * Fields that nobody offers any more: all comes as it was offered. All their promises are closed:
+ * but for `wait` who requires them would hear at once that nobody will offer them. Returns how many.
+ */
 async function fetchKept(pool: Pool, names: readonly string[]): Promise<number> {
-  const kept = await pool.requireMany(names);
+  const kept = await pool.requireMany(names, { whenNobody: 'wait' });
   let fetched = 0;
   for await (const field of kept.demandEach()) {
     const { array, attributes, space } = field;
@@ -60,7 +63,7 @@ async function fetchKept(pool: Pool, names: readonly string[]): Promise<number> 
   return fetched;
 }
 
-await runPart('late', async ({ pool, settings, out, count, note, middle, meetLibrarian }) => {
+await runPart('late', async ({ pool, settings, out, count, note, middle }) => {
   const events = await pool.subscribe({
     ...{ kinds: ['promise', 'offer', 'join'], from: 'start', until: 'complete', own: true },
     select: '.event in ["promise", "join"] or has ecmwf.param',
@@ -90,11 +93,7 @@ await runPart('late', async ({ pool, settings, out, count, note, middle, meetLib
   }
   const path = await draw(pool, offers, out);
   if (path !== null) note(`drew ${path}`);
-  let fetched = 0;
-  if (settings.isConducted) {
-    await meetLibrarian();
-    fetched = await fetchKept(pool, before);
-  }
+  const fetched = settings.isConducted ? await fetchKept(pool, before) : 0;
   const told = { told: offers.length, before: before.length, fetched };
   return { ...told, unknown, missing: missing.size, products: received };
 });

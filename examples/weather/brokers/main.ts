@@ -45,9 +45,11 @@ function say(text: string): void {
 }
 
 /** Puts the messages of a file into the pool, where the producers find them. */
-async function importInto({ env }: Medium, path: string): Promise<void> {
+async function importInto({ env }: Medium, path: string, signal: AbortSignal): Promise<void> {
   await using pool = await join({ address: env['ATTACCA_POOL'], member: 'import' });
-  const { objects, skipped } = await importFile(pool, path, { name: IMPORTED, format: 'grib' });
+  const { objects, skipped } = await importFile(pool, path, {
+    ...{ name: IMPORTED, format: 'grib', signal },
+  });
   for (const { name, why } of skipped) say(`  left out: ${name}: ${why}`);
   if (objects.length === 0) throw badUsage(`Cannot take "--input ${path}": it has no GRIB message`);
   say(`  ${objects.length} messages of ${path}, to be re-keyed by member and step`);
@@ -63,15 +65,21 @@ async function run(demo: ReturnType<typeof mainArguments>, signal: AbortSignal):
   const commands: Beside[] = [];
   try {
     say(`  ${medium.description[0]}`);
-    if (input !== undefined) await importInto(medium, resolve(input));
+    signal.throwIfAborted();
+    if (input !== undefined) await importInto(medium, resolve(input), signal);
     commands.push(...demo.besides.map((command) => new Beside(command, medium.env)));
     const startedMs = monotonicMs();
     const conductor = new Conductor(medium, demo, say);
     const ended = await conductor.run(signal);
     const tookMs = monotonicMs() - startedMs;
-    await Promise.all(commands.map((command) => command.finish()));
+    await Promise.all(commands.map((command) => command.finish(signal)));
     const { store, trace } = keptIn(out);
-    const figures = sumUp(ended, tookMs, isConducted ? await lookInto(store) : null);
+    const figures = sumUp(
+      ended,
+      tookMs,
+      isConducted ? await lookInto(store) : null,
+      conductor.restarts,
+    );
     say(`It has ended by itself, after ${formatSeconds(figures.took_s * 1_000)}.`);
     for (const line of linesOf(figures)) say(line);
     if (isConducted) say(`kept           ${store}, ${trace}`);

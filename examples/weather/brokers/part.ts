@@ -11,8 +11,8 @@ export type Said =
   | { readonly kind: 'note'; readonly text: string }
   | { readonly kind: 'result'; readonly result: Result };
 
-/** What main.ts says to those that stay: all but the late one have ended; all have. */
-export type Word = 'alone' | 'end';
+/** What main.ts says to those that have no end of their own: all others have ended. */
+export type Word = 'end';
 
 /** Counts, and times in ms. */
 export type Result = { readonly [figure: string]: number | readonly number[] };
@@ -34,16 +34,15 @@ export interface Part {
   told(word: Word): Promise<void>;
   /**
    * Everybody who must be there before the first field is: producers have promised, brokers and
-   * the contract have subscribed, the archiver requires what comes.
+   * the contract have subscribed, the archiver requires what comes. One that is started again
+   * comes to an empty place, and waits there until `signal`.
    */
-  meet(): Promise<void>;
+  meet(signal?: AbortSignal): Promise<void>;
   /**
    * Producers before the last third of their fields, and who joins late. A forecast takes hours and
    * has a middle of its own; this one may be over before a process has started.
    */
   middle(): Promise<void>;
-  /** Who came too late for fields, and the librarian who has them. */
-  meetLibrarian(): Promise<void>;
 }
 
 /** Nobody started it, or who did is gone: then so is this program. */
@@ -83,9 +82,9 @@ export async function runPart(name: string, body: (part: Part) => Promise<Result
       note: (text) => tell({ kind: 'note', text: `${pool.memberName}: ${text}` }),
       ready: () => tell({ kind: 'ready' }),
       told,
-      meet: () => pool.barrier('everybody', { members: 2 * members + (isConducted ? 2 : 1) }),
+      meet: (signal) =>
+        pool.barrier('everybody', { members: 2 * members + (isConducted ? 2 : 1), signal }),
       middle: () => pool.barrier('middle', { members: members + 1 }),
-      meetLibrarian: () => pool.barrier('kept', { members: 2 }),
     });
     await pool.leave();
     tell({ kind: 'result', result });

@@ -176,6 +176,43 @@ test('a broker that dies ends the run, which says who it was', async () => {
   assertNothingLeft(demo, 'out/brokers');
 });
 
+test('archiver, librarian and tracer that are killed are started again', async () => {
+  const size = ['--members', '2', '--steps', '40', '--grid', '32x64'];
+  const demo = start(...size, '--json', 'figures.json');
+  await demo.said(/(was vetoed)/);
+  for (const role of ['archiver', 'tracer', 'librarian']) {
+    const [pid = 0] = demo.programs(`brokers/${role}.js`);
+    assert.ok(pid > 0, role);
+    process.kill(pid, 'SIGKILL');
+    await demo.said(new RegExp(`(${role}).0. was ended by SIGKILL: it is started again`));
+  }
+  const promised = 2 * 40 * 9;
+  const {
+    conducted,
+    late_fetched: fetched,
+    late_told_before: before,
+  } = await figuresOf(demo, promised);
+  const { listed, damage, restarts, not_archived, not_traced } = conducted;
+  assert.deepEqual([listed, damage, restarts, not_archived, not_traced], [promised, '', 3, 0, 0]);
+  assert.equal(fetched, before);
+  const trace = readFileSync(join(demo.directory, 'out/brokers/trace.json'), 'utf8');
+  assert.deepEqual(problemsOf(JSON.parse(trace) as TraceRecord[]), []);
+  assertNothingLeft(demo, 'out/brokers', 'figures.json');
+});
+
+test('Ctrl-C ends it at any time: before the pool is there, and in the middle', async () => {
+  const moments = [/(producers and their brokers)/, /(an ordinary pool)/, /(was vetoed)/];
+  for (const moment of moments) {
+    const demo = start('--members', '2', '--steps', '40', '--grid', '32x64');
+    await demo.said(moment);
+    demo.signal('SIGINT');
+    const { code, output, errors } = await demo.ended;
+    assert.deepEqual([code, errors], [130, ''], `${moment}`);
+    assert.doesNotMatch(output, /It has ended by itself/);
+    assertNothingLeft(demo, 'out/brokers');
+  }
+});
+
 test('what cannot be is refused in words', async () => {
   const refusals: readonly (readonly [string, ...string[]])[] = [
     ['--kill-worker', '--workers', '1'],
