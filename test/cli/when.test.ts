@@ -193,7 +193,8 @@ test('SIGTERM lets a run come to its end; twice ends it, and it runs again the n
   assert.equal(once.signal, 'SIGTERM');
   assert.deepEqual(states(once.out), [['t/0', 'done', 1]]);
   const second = startAttacca(words, around);
-  await second.said(/started/u);
+  // It has begun when it has noted its name.
+  while (!(await lines()).includes('t/1'));
   second.process.kill('SIGTERM');
   for (let said = ''; !/once more/u.test(said); ) {
     said = await new Promise((resolve) => second.process.stderr?.once('data', resolve));

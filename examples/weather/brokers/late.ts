@@ -48,7 +48,7 @@ async function draw(pool: Pool, offers: readonly PoolEvent[], out: string): Prom
 
 /**
  * Fields that nobody offers any more: all comes as it was offered. All their promises are closed:
- * but for `wait` who requires them would hear at once that nobody will offer them. Returns how many.
+ * but for `wait` who requires them would hear at once that nobody will. Returns how many.
  */
 async function fetchKept(pool: Pool, names: readonly string[]): Promise<number> {
   const kept = await pool.requireMany(names, { whenNobody: 'wait' });

@@ -93,7 +93,7 @@ export const command = defineCommand({
       return told + (options.complete ? await promisedText(session.view) : '');
     };
     using progress = new Progress(line, quiet || json, session.client.connection);
-    const archiving = archiver(pool, {
+    const asked: ArchiverOptions = {
       ...{ ...told, select, signal: stopping.stop },
       onReady: () => {
         if (!quiet) say(`attacca archiver: stores to ${told.to}`);
@@ -104,8 +104,15 @@ export const command = defineCommand({
         tellStored(one, json);
       },
       onFailure: (failure) => tellFailure(failure, json),
-    });
-    const summary = await selecting(select, () => archiving);
+    };
+    const summary = await stopping.withPool(
+      session.client.connection,
+      () => selecting(select, () => archiver(pool, asked)),
+      () => {
+        if (json) print(toJson({ objects: stored }));
+        else if (!quiet) say(`attacca archiver: stored ${counted(stored, 'object')}`);
+      },
+    );
     progress.end();
     const { objects, bytes, known, failed, seconds } = summary;
     if (json) print(toJson({ ...summary }));
@@ -118,8 +125,7 @@ export const command = defineCommand({
       const stored = `stored ${counted(objects, 'object')}, ${formatBytes(bytes)} in ${time}`;
       say(`attacca archiver: ${stored}${had}${failed === 0 ? '' : `; ${failed} failed`}`);
     }
-    await pool.leave();
-    stopping.dieIfAsked();
+    await stopping.leave(pool, session.client.connection);
     return failed > 0 ? EXIT.failed : EXIT.ok;
   },
 });

@@ -97,12 +97,16 @@ async function run(context: Context, options: Options): Promise<number> {
   await using _session = session;
   await using pool = session.asMember(seat);
   await sayMistypedKeys(session.view, where, options);
-  const { steps, objects, bytes, lent, failed, last } = await checkpoint(pool, {
+  let complete = 0;
+  const asked: CheckpointOptions = {
     ...{ ...told, signal: stopping.stop },
     onReady: () => {
       if (!quiet) say(`attacca checkpoint: stores to ${told.to}`);
     },
-    onComplete: (step) => print(json ? jsonOf(step) : textOf(step)),
+    onComplete: (step) => {
+      complete++;
+      print(json ? jsonOf(step) : textOf(step));
+    },
     onLent: ({ name, version }) => {
       if (!quiet && !json) say(`attacca checkpoint: offers ${quoted(name)} version ${version}`);
     },
@@ -110,14 +114,21 @@ async function run(context: Context, options: Options): Promise<number> {
       if (json) print(toJson({ name, failed: code, why: message, again }));
       else say(`attacca checkpoint: ${quoted(name)}: ${message}`);
     },
-  });
+  };
+  const { steps, objects, bytes, lent, failed, last } = await stopping.withPool(
+    session.client.connection,
+    () => checkpoint(pool, asked),
+    () => {
+      if (json) print(toJson({ steps: complete }));
+      else if (!quiet) say(`attacca checkpoint: stored ${counted(complete, 'step')}`);
+    },
+  );
   if (json) print(toJson({ steps, objects, bytes, lent, failed, last: last?.step ?? null }));
   else if (!quiet) {
     const what = `${counted(steps, 'step')}, ${counted(objects, 'object')}, ${formatBytes(bytes)}`;
     say(`attacca checkpoint: stored ${what}${failed === 0 ? '' : `; ${failed} failed`}`);
   }
-  await pool.leave();
-  stopping.dieIfAsked();
+  await stopping.leave(pool, session.client.connection);
   return failed > 0 ? EXIT.failed : EXIT.ok;
 }
 

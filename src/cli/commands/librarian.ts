@@ -1,4 +1,4 @@
-import { type Lent, librarian } from '../../apps/index.js';
+import { type Lent, type LibrarianOptions, librarian } from '../../apps/index.js';
 import { counted } from '../../core/counted.js';
 import { formatBytes } from '../../core/format-bytes.js';
 import { defineCommand } from '../command.js';
@@ -66,25 +66,36 @@ export const command = defineCommand({
     const { session, seat } = await joinPool({ ...context, signal: stopping.stop }, options);
     await using _session = session;
     await using pool = session.asMember(seat);
-    const { lent, bytes, failed } = await librarian(pool, {
+    let offered = 0;
+    const asked: LibrarianOptions = {
       ...{ from, keepMs, prefetchMs, count, timeoutMs, promise: options.promise },
       signal: stopping.stop,
       onReady: () => {
         if (!quiet) say(`attacca librarian: looks into ${from}`);
       },
-      onLent: (one) => print(json ? jsonOf(one) : printable(one.name)),
+      onLent: (one) => {
+        offered++;
+        print(json ? jsonOf(one) : printable(one.name));
+      },
       onFailure: ({ name, error: { code, message } }) => {
         if (json) print(toJson({ name, failed: code, why: message }));
         else say(`attacca librarian: ${quoted(name)} is not offered: ${message}`);
       },
-    });
+    };
+    const { lent, bytes, failed } = await stopping.withPool(
+      session.client.connection,
+      () => librarian(pool, asked),
+      () => {
+        if (json) print(toJson({ objects: offered }));
+        else if (!quiet) say(`attacca librarian: offered ${counted(offered, 'object')}`);
+      },
+    );
     if (json) print(toJson({ objects: lent, bytes, failed }));
     else if (!quiet) {
       const what = `${counted(lent, 'object')}, ${formatBytes(bytes)}`;
       say(`attacca librarian: offered ${what}${failed === 0 ? '' : `; ${failed} failed`}`);
     }
-    await pool.leave();
-    stopping.dieIfAsked();
+    await stopping.leave(pool, session.client.connection);
     return failed > 0 ? EXIT.failed : EXIT.ok;
   },
 });

@@ -1,4 +1,4 @@
-import { type WatchedFile, watch } from '../../apps/index.js';
+import { type WatchedFile, type WatchOptions, watch } from '../../apps/index.js';
 import { counted } from '../../core/counted.js';
 import { AttaccaError } from '../../core/errors.js';
 import { compileGlob } from '../../core/glob.js';
@@ -88,12 +88,14 @@ export const command = defineCommand({
     const { session, seat } = await joinPool({ ...context, signal: stopping.stop }, options);
     await using _session = session;
     await using pool = session.asMember(seat);
+    let files = 0;
     const onFile = ({ path, names, bytes, outcome, error }: WatchedFile): void => {
       if (outcome === 'failed') failures.add(ofFile(path, error));
+      if (outcome === 'offered') files++;
       if (json) print(toJson({ path, names, bytes, state: outcome }));
       else for (const name of names) print(printable(name));
     };
-    const { offered } = await watch(pool, directory, {
+    const asked: WatchOptions = {
       ...{ from, import: options.import, name: options.name, promise: options.promise },
       ...{ attributes, count, timeoutMs, signal: stopping.stop, onFile },
       accepts:
@@ -103,11 +105,18 @@ export const command = defineCommand({
       onReady: () => {
         if (!quiet) say(`attacca watch: watches ${directory}`);
       },
-    });
-    if (!quiet && !json) say(`attacca watch: offered ${counted(offered, 'file')}`);
+    };
+    const tell = (count: number): void => {
+      if (!quiet && !json) say(`attacca watch: offered ${counted(count, 'file')}`);
+    };
+    const { offered } = await stopping.withPool(
+      session.client.connection,
+      () => watch(pool, directory, asked),
+      () => tell(files),
+    );
+    tell(offered);
     const code = failures.end();
-    await pool.leave();
-    stopping.dieIfAsked();
+    await stopping.leave(pool, session.client.connection);
     return code === EXIT.ok ? EXIT.ok : code;
   },
 });

@@ -104,9 +104,13 @@ export const command = defineCommand({
     if (options.on !== undefined && !quiet) noteKinds('when', [options.on]);
     const stdout = json ? 'stderr' : 'inherit';
     const run = runProgram(rest, { environment: poolFor(context, options), stdout });
-    const running = { count: 0 };
-    using stopping = new Stopping(() =>
-      running.count === 0 ? '' : `attacca when: waits for ${counted(running.count, 'run')} to end`,
+    const running = { count: 0, done: 0 };
+    using stopping = new Stopping(
+      () =>
+        running.count === 0
+          ? ''
+          : `attacca when: waits for ${counted(running.count, 'run')} to end`,
+      { cuts: true },
     );
     const joining = { ...context, signal: stopping.stop };
     const { session, seat } = await joinPool(joining, options);
@@ -114,13 +118,21 @@ export const command = defineCommand({
     await using pool = session.asMember(seat);
     await sayMistypedKeys(session.view, selector, options);
     const asked = { ...told, run, signal: stopping.stop, cut: stopping.cut };
-    const summary = await selecting(selector, () =>
-      trigger(session, pool, asked, { options, running }),
-    ).catch((error: unknown) => {
-      if (!(error instanceof CannotStart)) throw error;
-      say(`attacca when: ${error.message}`);
-      throw new ExitWith(error.exitCode);
-    });
+    const summary = await stopping
+      .withPool(
+        session.client.connection,
+        () => selecting(selector, () => trigger(session, pool, asked, { options, running })),
+        () => {
+          if (json) print(toJson({ done: running.done }));
+          else if (!quiet) say(`attacca when: ${counted(running.done, 'run')} done`);
+        },
+        stopping.cut,
+      )
+      .catch((error: unknown) => {
+        if (!(error instanceof CannotStart)) throw error;
+        say(`attacca when: ${error.message}`);
+        throw new ExitWith(error.exitCode);
+      });
     const { done, failed, cut, missed } = summary;
     if (missed > 0)
       say(`attacca when: missed ${counted(missed, 'event')} that the pool kept no more`);
@@ -129,8 +141,7 @@ export const command = defineCommand({
       const others = `${failed === 0 ? '' : `, ${failed} failed`}${cut === 0 ? '' : `, ${cut} cut off`}`;
       say(`attacca when: ${counted(done, 'run')} done${others}`);
     }
-    await pool.leave();
-    stopping.dieIfAsked();
+    await stopping.leave(pool, session.client.connection);
     return failed > 0 || missed > 0 ? EXIT.failed : EXIT.ok;
   },
 });
@@ -146,7 +157,10 @@ async function trigger(
   { view, client }: PoolSession,
   pool: Pool,
   asked: WhenOptions,
-  { options, running }: { readonly options: Options; readonly running: { count: number } },
+  {
+    options,
+    running,
+  }: { readonly options: Options; readonly running: { count: number; done: number } },
 ): Promise<WhenSummary> {
   const { json, quiet, complete } = options;
   let ended = 0;
@@ -175,6 +189,7 @@ async function trigger(
     onRetry: (event, failed) => tellRetry(event, failed, options),
     onEnd: (end) => {
       ended++;
+      if (end.outcome === 'done') running.done++;
       progress.clear();
       tell(end, options);
     },
