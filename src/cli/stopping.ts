@@ -26,7 +26,7 @@ export class Stopping {
   #received: (typeof ENDING)[number] | null = null;
 
   /**
-   * `running`: what is said at the first signal, or '' when there is nothing to say. `cuts`: whether
+   * `running`: what is said at the first signal, or '' when there is nothing to say. `cuts`: if
    * it runs programs, which the second signal, or the first when none runs, cuts off.
    */
   constructor(running: () => string, { cuts = false } = {}) {

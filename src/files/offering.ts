@@ -4,7 +4,7 @@ import type { Attributes, ObjectOptions, OfferOptions, WaitOptions } from '../cl
 import type { Pool } from '../client/pool.js';
 import { throwIfAborted } from '../client/waiting.js';
 import { refuse } from '../core/assert.js';
-import type { AttaccaError } from '../core/errors.js';
+import { AttaccaError } from '../core/errors.js';
 import { firstTwice } from '../core/first-twice.js';
 import { type Space, spaceBytes } from '../core/space.js';
 import type { Skipped } from './format.js';
@@ -157,9 +157,11 @@ export async function offerAll(
       }
     }
   } catch (error) {
+    // What has taken the place of another one stays: nothing would be there.
+    const added = offered.filter((name) => !isAtOnce || former.versionOf(name) === null);
     // What cannot be withdrawn now has lost the pool, and that is the error.
-    await Promise.allSettled(offered.map((name) => withdrawOwn(pool, name)));
-    throw error;
+    await Promise.allSettled(added.map((name) => withdrawOwn(pool, name)));
+    throw isAtOnce ? halfReplaced(error, offered.length - added.length, all.length) : error;
   }
   return imported;
 }
@@ -171,11 +173,20 @@ function sizesInSlabs(sizes: readonly number[]): number {
 
 type Fill = (run: readonly ToImport[]) => Promise<Filled>;
 
+/** Of one that did not come to its end: what has become of the others. */
+function halfReplaced(error: unknown, replaced: number, count: number): unknown {
+  if (replaced === 0 || !(error instanceof AttaccaError)) return error;
+  const others = `${replaced} of ${count} objects are replaced, the others as they were`;
+  const message = `${error.message}; ${others}`;
+  return new AttaccaError(error.code, message, { ...error.fields, replaced }, { cause: error });
+}
+
 /**
- * Ends what the pool keeps under the names and offers what is new. All that can fail by the file,
- * by what is said of its parts, or by those who offer the same names, does so before anything ends:
- * for so long there is memory of both. The former header goes first and the new one comes last, so
- * none stands without what it tells of.
+ * Offers what is new in the place of what the pool keeps under the names: of each the former ends
+ * in the step in which the new one is let in, and stays when that is forbidden. All that can fail
+ * by the file, by what is said of its parts, or by those who offer the same names, does so before
+ * anything ends: for so long there is memory of both. The former header goes when the first of its
+ * objects is another one, and the new one comes last: none stands by what it does not tell of.
  */
 async function replaceAll(
   pool: Pool,
@@ -191,14 +202,17 @@ async function replaceAll(
     throwIfAborted('replace what was imported', options.signal);
     await options.onRead?.();
     await former.mustBeSame();
-    // From here on it is not ended by the signal: neither of both would be left.
+    // From here on it is not ended by the signal: half of it would be there.
     const { signal: _, ...unending } = options;
-    await former.end();
     for (let one = ready[0]; one !== undefined; one = ready[0]) {
-      await one.offer(unending, offered);
+      await one.offer(unending, offered, former);
       ready.shift();
       await one[Symbol.asyncDispose]();
+      if (ready.length === runs.length - 1 && ready.length > 0) await former.endLast();
     }
+  } catch (error) {
+    if (offered.length > 0) await Promise.allSettled([former.endLast()]);
+    throw error;
   } finally {
     await Promise.all(ready.map((one) => one[Symbol.asyncDispose]()));
   }
@@ -236,8 +250,8 @@ function* batches(all: readonly ToImport[], sizes: readonly number[]): Generator
 
 /** Objects whose bytes are all at hand. */
 interface Filled extends AsyncDisposable {
-  /** `offered` hears the name of each that was. */
-  offer(options: ImportOptions, offered: string[]): Promise<void>;
+  /** `offered` hears the name of each that was; `former`: what they are to replace. */
+  offer(options: ImportOptions, offered: string[], former?: Former): Promise<void>;
 }
 
 async function fillSmall(
@@ -252,10 +266,12 @@ async function fillSmall(
     items.push({ name, space, attributes, data });
   }
   return {
-    async offer({ lifetimeMs, durability, timeoutMs, signal }, offered) {
+    async offer({ lifetimeMs, durability, timeoutMs, signal }, offered, former) {
+      await former?.mustBeSame(run);
       const failures = new Map<number, AttaccaError>();
       await pool.offerMany(items, {
         ...{ keep: true, lifetimeMs, durability, timeoutMs, signal },
+        replace: former !== undefined,
         onFailure: ({ index, error }) => failures.set(index, error),
       });
       for (const [at, { name }] of run.entries()) if (!failures.has(at)) offered.push(name);
@@ -282,10 +298,12 @@ async function fillOne(
     throw error;
   }
   return {
-    async offer(how, offered) {
-      const { lifetimeMs, durability } = how;
-      const wait = { timeoutMs: how.timeoutMs, signal: how.signal };
-      await object.offer({ keep: true, lifetimeMs, durability, ...wait });
+    async offer({ lifetimeMs, durability, timeoutMs: waitMs, signal: ends }, offered, former) {
+      await former?.mustBeSame([{ name }]);
+      await object.offer({
+        ...{ keep: true, lifetimeMs, durability, timeoutMs: waitMs, signal: ends },
+        replace: former !== undefined,
+      });
       offered.push(name);
     },
     [Symbol.asyncDispose]: end,

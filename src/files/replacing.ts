@@ -100,10 +100,12 @@ interface Seen {
 export class Former {
   readonly #pool: Pool;
   readonly #seen: readonly Seen[];
+  readonly #byName: ReadonlyMap<string, Seen>;
 
   private constructor(pool: Pool, seen: readonly Seen[]) {
     this.#pool = pool;
     this.#seen = seen;
+    this.#byName = new Map(seen.map((each) => [each.name, each]));
   }
 
   /** `already-offered` for what its own member offers: it is not the pool's to end. */
@@ -119,9 +121,15 @@ export class Former {
     return this.#seen.map(({ bytes }) => bytes);
   }
 
-  /** `already-offered` when a version has come that was not seen. */
-  async mustBeSame(): Promise<void> {
-    await together(this.#seen, async (seen) => {
+  /** Null: none was there. */
+  versionOf(name: string): number | null {
+    return this.#byName.get(name)?.version ?? null;
+  }
+
+  /** `already-offered` when a version has come that was not seen: of these names, or of all. */
+  async mustBeSame(of: readonly Pick<Named, 'name'>[] = this.#seen): Promise<void> {
+    const all = of.flatMap(({ name }) => this.#byName.get(name) ?? []);
+    await together(all, async (seen) => {
       const { version, is } = await replaceable(this.#pool, seen.name);
       if (version !== null && is !== seen.is) isNew(seen.name, version);
     });
@@ -129,8 +137,13 @@ export class Former {
 
   /** Ends them. What tells of the others goes before them. */
   async end(): Promise<void> {
-    await together(this.#seen.slice(-1), (each) => this.#endOne(each));
+    await this.endLast();
     await together(this.#seen.slice(0, -1), (each) => this.#endOne(each));
+  }
+
+  /** Ends what tells of the others. */
+  async endLast(): Promise<void> {
+    await together(this.#seen.slice(-1), (each) => this.#endOne(each));
   }
 
   async #endOne({ name, version, is }: Seen): Promise<void> {

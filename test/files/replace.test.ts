@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Pool } from '../../src/client/pool.js';
-import type { AttaccaError } from '../../src/core/errors.js';
+import { AttaccaError } from '../../src/core/errors.js';
 import { parseSchema } from '../../src/core/schema/schema.js';
 import { importFile } from '../../src/files/import.js';
 import type { Wanted } from '../../src/files/room.js';
@@ -182,7 +182,7 @@ test('that memory is waited for is told before anything is read', async (t) => {
   assert.equal(heard.length, 1);
 });
 
-test('what tells of a file ends first and comes last', async (t) => {
+test('what tells of a file ends behind the first that is replaced, and comes last', async (t) => {
   const server = await servePool(t);
   await using pool = await joinApart(server, 'files', { transport: 'shared-memory' });
   const path = await store(t, 1, 16);
@@ -194,17 +194,60 @@ test('what tells of a file ends first and comes last', async (t) => {
   assert.equal(calls.length, 3);
   calls.length = 0;
   await importFile(told(pool, hear), path, { replace: true });
-  const ends = calls.filter((each) => each.startsWith('end '));
-  assert.equal(ends[0], 'end store');
-  assert.deepEqual([...ends].sort(), [
-    'end store',
-    'end store/a',
-    'end store/large',
-    'end store/z',
-  ]);
-  assert.deepEqual(calls.slice(0, ends.length), ends);
-  assert.ok(!calls.includes('offer store'), 'by itself, behind the others');
+  // The others end in the step in which the new one comes; the new header comes by itself.
+  assert.deepEqual(calls, ['offer store/a', 'offer store/large', 'offer store/z', 'end store']);
   await mustHave(pool, 1);
+});
+
+test('who forbids one that is new leaves what was there; what was let in before it stays', async (t) => {
+  const server = await servePool(t);
+  await using pool = await joinApart(server, 'files', { transport: 'shared-memory' });
+  await using guard = await joinApart(server, 'guard', { transport: 'shared-memory' });
+  await importFile(pool, await store(t, 1));
+  const forbidding = async (name: string): Promise<AsyncDisposable> => {
+    const select = `name = "${name}"`;
+    const asked = { kinds: 'offer', select, when: 'before', acknowledge: true } as const;
+    const offers = await guard.subscribe(asked);
+    const all = (async () => {
+      for await (const offer of offers) await offers.veto(offer, 'not today');
+    })();
+    return {
+      async [Symbol.asyncDispose]() {
+        await offers.close();
+        await all;
+      },
+    };
+  };
+  const again = async (): Promise<AttaccaError> => {
+    const path = await store(t, 2);
+    const error: unknown = await importFile(pool, path, { replace: true }).catch((one) => one);
+    assert.ok(error instanceof AttaccaError);
+    assert.equal(error.code, 'vetoed');
+    return error;
+  };
+  {
+    await using _forbids = await forbidding('store/a');
+    assert.equal((await again()).fields['replaced'], undefined);
+    await mustHave(pool, 1);
+  }
+  {
+    await using _forbids = await forbidding('store/z');
+    const { message, fields } = await again();
+    assert.match(message, /; 2 of 4 objects are replaced, the others as they were$/u);
+    assert.equal(fields['replaced'], 2);
+  }
+  for (const [name, value] of [
+    ['store/a', 2],
+    ['store/large', 2],
+    ['store/z', 1],
+  ] as const) {
+    await using got = await pool.object(name).demand({ timeoutMs: 5_000 });
+    assert.equal(got.bytes[0], value, name);
+  }
+  // It would tell of what is not so.
+  assert.equal(await codeOf(pool.stat('store')), 'unknown-object');
+  await importFile(pool, await store(t, 3), { replace: true });
+  await mustHave(pool, 3);
 });
 
 test('a signal that comes when the former ends does not lose both', async (t) => {

@@ -69,7 +69,7 @@ const OPTIONS = {
   },
   replace: {
     type: 'boolean',
-    help: 'withdraw what the pool keeps under these names, when all of the file has been read',
+    help: 'in the place of what the pool keeps under these names, when all of the file has been read',
   },
   'replace-first': {
     type: 'boolean',
