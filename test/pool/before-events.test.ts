@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ENDLESS } from '../../src/core/limits.js';
 import { restorePool, savePool } from '../../src/pool/save.js';
-import { MEMBER_NONE, writeTag } from '../../src/protocol/index.js';
+import { EVENT_FLAG, MEMBER_NONE, writeTag } from '../../src/protocol/index.js';
 import { restored, saved } from '../core/states.js';
 import type { Call } from './call.js';
 import { Harness } from './harness.js';
@@ -236,6 +236,32 @@ test('what a guard that is behind cannot be asked any more is decided by its sil
     }
     assert.deepEqual(guard.told, ['offer x0', 'gap']);
   }
+});
+
+test('who is behind is told of what it asked for, before or after, as if it were not', () => {
+  const pool = new Harness();
+  const guard = before(pool.member('guard'), { kinds: ['offer', 'tag'], window: 1 });
+  const watcher = pool.member('watcher').subscribe({ kinds: ['offer', 'tag'], window: 1 });
+  const producer = pool.member('producer');
+  const offers = ['x', 'y', 'z'].map((name) => producer.declare(name).offer(name).waits());
+  // What is done between what it is asked of is told to others.
+  for (const offer of offers) {
+    guard.acknowledge().ok();
+    offer.ok();
+  }
+  const tag = producer.tag('x', { seen: true }).waits();
+  guard.acknowledge().ok();
+  tag.ok();
+  const told = ['offer x', 'offer y', 'offer z', 'tag x'];
+  assert.deepEqual(guard.told, told);
+  for (const name of told) {
+    assert.equal(watcher.told.at(-1), name);
+    watcher.acknowledge().ok();
+  }
+  assert.deepEqual(watcher.told, told);
+  const { before: bit } = EVENT_FLAG;
+  assert.ok(guard.events.every(({ flags }) => (flags & bit) !== 0));
+  assert.ok(watcher.events.every(({ flags }) => (flags & bit) === 0));
 });
 
 test('what waits for room says for whom, and ends with its deadline', () => {

@@ -111,6 +111,30 @@ test('it is behind as it has declared: told of a gap, ended, or waited for', () 
   });
 });
 
+test('of the subscriptions of one who reads again that is told first which is furthest behind', () => {
+  withLimit('sessionEventBytesMax', 64 * KiB, () => {
+    const pool = new Harness();
+    const producer = pool.member('p');
+    tick(producer, 100);
+    const watcher = pool.member('w');
+    const asked = { kinds: ['emit'], window: 4_096 } as const;
+    const near = watcher.subscribe(asked);
+    watcher.client.stop();
+    tick(producer, 100, 100);
+    const far = watcher.subscribe({ ...asked, from: 'start' });
+    watcher.client.readOnce();
+    // What it may owe is told to the later one alone: that begins where the log does.
+    assert.ok(far.events.length === 0 && watcher.client.bytesUnread > 60 * KiB);
+    const before = near.events.length;
+    assert.ok(before > 50 && before < 70, `${before} events`);
+    watcher.client.readOnce();
+    assert.ok(far.events.length > 50, `${far.events.length} events`);
+    assert.equal(near.events.length, before);
+    watcher.client.goOn();
+    assert.deepEqual([near.events.length, far.events.length], [100, 200]);
+  });
+});
+
 test('an operation that is held for one who does not read is decided by its silence', () => {
   withLimit('sessionEventBytesMax', 64 * KiB, () => {
     const pool = new Harness();

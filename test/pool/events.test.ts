@@ -353,6 +353,25 @@ test('what is there, then what comes: neither a gap nor anything twice', () => {
   watcher.checkNumbers();
 });
 
+test('what is offered again before a snapshot has come to it is told by its event alone', () => {
+  const pool = new Harness();
+  const producer = pool.member('p');
+  producer.offer('x', '1');
+  const handle = producer.offer('y', '1');
+  const asked = { kinds: ['offer'], from: 'snapshot', window: 1 } as const;
+  const watcher = pool.member('w').subscribe(asked);
+  handle.withdraw().ok();
+  producer.offer('y', '2');
+  for (let left = 3; left > 0; left--) watcher.acknowledge().ok();
+  assert.deepEqual(
+    watcher.events.map(({ name, version, flags }) => [name, version, flags]),
+    [
+      ['x', 1, EVENT_FLAG.snapshot],
+      ['y', 2, 0],
+    ],
+  );
+});
+
 test('a durable subscription goes on where it stopped; what was not acknowledged comes again', () => {
   const pool = new Harness();
   const producer = pool.member('p');

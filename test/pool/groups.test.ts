@@ -155,6 +155,33 @@ test('a group is held as one: a veto of one of it keeps all from being offered',
   assert.equal(required.demand().text(), 'one');
 });
 
+test('what is explained of an object in a group that is held is its own wait alone', () => {
+  const pool = new Harness();
+  const model = pool.member('model');
+  const guard = pool.member('guard');
+  guard.subscribe({
+    ...{ kinds: ['offer'], before: true, acknowledge: true },
+    select: 'name != "u"',
+  });
+  const one = group(model, 'step/1', { t1: 'one', t2: 'two', u: 'three' });
+  const offer = one.own.offerGroup(one.members).waits();
+  const held = (name: string): unknown[] => {
+    const { waits } = model.explain(name).value() as { waits: { [key: string]: unknown }[] };
+    return waits.map(({ object, member, what, because }) => [object, member, what, because]);
+  };
+  const because = 'its offerGroup waits for guard';
+  for (const name of ['t1', 't2', 'step/1']) {
+    assert.deepEqual(held(name), [[name, 'model', 'held', because]]);
+  }
+  assert.deepEqual(held('u'), [], 'nobody is asked of it');
+  const { waits } = model.explainWaits().value() as { waits: { object: string }[] };
+  assert.deepEqual(
+    waits.map(({ object }) => object),
+    ['t1', 't2', 'step/1'],
+  );
+  offer.waits();
+});
+
 test('silence about one of a group is decided as was declared; a crash takes it back', () => {
   const pool = new Harness();
   const model = pool.member('model');

@@ -287,6 +287,15 @@ export class Client {
     this.harness.settle();
   }
 
+  /** Reads what lies there now, and stops again. */
+  readOnce(): void {
+    const unread = this.#unread.splice(0);
+    this.#isStopped = false;
+    for (const bytes of unread) this.take(bytes);
+    this.#isStopped = true;
+    this.harness.settle();
+  }
+
   /** What it has not read. */
   get bytesUnread(): number {
     return this.#unread.reduce((sum, { length }) => sum + length, 0);

@@ -214,6 +214,22 @@ test('latest: the newest step that all its producers have gone beyond, and what 
   assert.deepEqual(viewer.told.slice(7), ['offer a5']);
 });
 
+test('latest: a step is whole, too, when all that anybody has promised is closed', () => {
+  const pool = new Harness();
+  const producer = pool.member('producer');
+  producer.queue('q', {}).ok();
+  const viewer = standing(pool.member('viewer'), { topics: ['q'], latest: true });
+  // It has promised nothing itself, and does not leave.
+  offer(producer, 'a', 1).ok();
+  assert.deepEqual(viewer.told, []);
+  const conductor = pool.member('conductor');
+  const all = ['a', 'b'].map((name) => conductor.promise(name));
+  all[0]?.close().ok();
+  assert.deepEqual(viewer.told, [], 'one is open');
+  all[1]?.close().ok();
+  assert.deepEqual(viewer.told, ['offer a']);
+});
+
 test('latest: one that was complete waits for a whole step when it goes on', () => {
   const pool = new Harness();
   const producer = pool.member('producer');

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { VERSION } from '../../src/pool/rows.js';
 import { restorePool, savePool } from '../../src/pool/save.js';
+import type { PoolOptions } from '../../src/pool/state.js';
 import { EVENT, EVENT_FLAG } from '../../src/protocol/index.js';
 import { restored, saved } from '../core/states.js';
 import { Harness, OPTIONS } from './harness.js';
@@ -13,6 +14,16 @@ function standing(member: Member, asked: SubscribeOptions = {}): Subscriber {
   const one = member.subscribe({ kinds: ['offer'], requires: true, ...asked });
   one.made.value();
   return one;
+}
+
+/** What another manager of the pool begins with. */
+function restartOptions(): Omit<PoolOptions, 'id' | 'name' | 'hashSeed'> {
+  const { id: _, name: __, hashSeed: ___, ...options } = OPTIONS;
+  return options;
+}
+
+function slabs({ pool }: Harness): number[] {
+  return [...pool.extents.slabs.keys()];
 }
 
 /** Takes, reads and disposes a delivery, without acknowledging it. */
@@ -123,6 +134,36 @@ test('what is withdrawn before a long snapshot has come to it is required all th
   });
 });
 
+test('what is deleted or lost before a long snapshot has come to it is told once, by name', () => {
+  for (const ends of ['object-deleted', 'object-lost'] as const) {
+    withLimit('eventsLookedMax', 2, () => {
+      const pool = new Harness();
+      const reader = pool.member('reader');
+      const producer = pool.member('producer');
+      for (const name of ['a', 'b', 'c']) producer.offer(name, name, { keep: true });
+      producer.offer('d', producer.slice('d'), { keep: true });
+      pool.batch(() => {
+        reader.subscribe({ kinds: ['offer'], requires: true, from: 'snapshot' });
+        reader.client.flush();
+        if (ends === 'object-deleted') producer.delete('d', true);
+        else
+          pool.loop.input({ kind: 'restart', options: restartOptions(), slabsLost: slabs(pool) });
+      });
+      const events = reader.client.events.get(0) ?? [];
+      const lost = events.filter(({ eventKind }) => eventKind === EVENT.lost);
+      assert.deepEqual(
+        lost.map(({ fields }) => [fields['name'], fields['reason']]),
+        [['d', ends]],
+      );
+      const offers = events.filter(({ eventKind }) => eventKind === EVENT.offer);
+      assert.deepEqual(
+        offers.map(({ name }) => name),
+        ['a', 'b', 'c'],
+      );
+    });
+  }
+});
+
 test('an object in parts comes once, at its first part; the demand waits for the rest', () => {
   const pool = new Harness();
   const one = standing(pool.member('reader'));
@@ -193,9 +234,8 @@ test('what is lost with its memory is told by name, before and after it was deli
   const taken = one.take(1);
   taken.made.ok();
   handles[0]?.withdraw().ok();
-  const { id: _, name: __, hashSeed: ___, ...options } = OPTIONS;
-  const slabsLost = [...pool.pool.extents.slabs.keys()];
-  pool.loop.input({ kind: 'restart', options, slabsLost });
+  const options = restartOptions();
+  pool.loop.input({ kind: 'restart', options, slabsLost: slabs(pool) });
   pool.settle();
   assert.equal(pool.pool.extents.slabs.size, 0);
   taken.demand().fails('object-lost');
