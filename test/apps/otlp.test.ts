@@ -7,17 +7,8 @@ import { INPUTS_MAX, Inputs } from '../../src/apps/tracer/inputs.js';
 import type { Span } from '../../src/apps/tracer/lives.js';
 import { OtlpSink } from '../../src/apps/tracer/otlp.js';
 import type { PoolEvent } from '../../src/client/index.js';
-import { Timestamp } from '../../src/core/value.js';
 import { fc } from '../fast-check.js';
-
-/** An event as a pool tells it. */
-function event(seq: number, kind: string, member: string, name: string, version = 1): PoolEvent {
-  return {
-    ...{ n: seq, seq, kind, when: 'after', member, to: '', queue: '', name, version },
-    ...{ attributes: {}, dtype: undefined, shape: undefined, order: undefined },
-    ...{ time: new Timestamp(BigInt(seq)), isSnapshot: false, isAgain: false, missed: null },
-  };
-}
+import { eventOf as event } from './traced-run.js';
 
 interface Link {
   readonly traceId: string;

@@ -1,4 +1,5 @@
-import { join, type Pool } from '../../src/client/index.js';
+import { join, type Pool, type PoolEvent } from '../../src/client/index.js';
+import { Timestamp } from '../../src/core/value.js';
 
 /** A producer, a product and a viewer: each field is made, made something of, and looked at. */
 export async function tracedRun(address: string, steps: number): Promise<void> {
@@ -28,6 +29,21 @@ async function makeProduct(pool: Pool, step: string): Promise<void> {
 
 async function look(pool: Pool, name: string): Promise<void> {
   await (await pool.object(name).demand()).dispose();
+}
+
+/** An event as a pool tells it. */
+export function eventOf(
+  seq: number,
+  kind: string,
+  member: string,
+  name: string,
+  version = 1,
+): PoolEvent {
+  return {
+    ...{ n: seq, seq, kind, when: 'after', member, to: '', queue: '', name, version },
+    ...{ attributes: {}, dtype: undefined, shape: undefined, order: undefined },
+    ...{ time: new Timestamp(BigInt(seq)), isSnapshot: false, isAgain: false, missed: null },
+  };
 }
 
 /** A record of the trace event format. */

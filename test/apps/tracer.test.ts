@@ -8,9 +8,10 @@ import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type TraceFormat, tracer } from '../../src/apps/index.js';
+import { PerfettoSink } from '../../src/apps/tracer/perfetto.js';
 import { join, Timestamp } from '../../src/client/index.js';
 import { testPool } from '../../src/testing/index.js';
-import { problemsOf, type TraceRecord, tracedRun } from './traced-run.js';
+import { eventOf, problemsOf, type TraceRecord, tracedRun } from './traced-run.js';
 
 const STEPS = 5;
 
@@ -80,6 +81,42 @@ test('a trace for Perfetto: slices in pairs, arrows between them, time that goes
   const step = slices.find(({ name, cat }) => name === 't/3' && cat === 'object');
   assert.equal(step?.args?.['attributes.step'], 3);
   assert.equal(names.get(step?.pid ?? 0), 'model[0]');
+});
+
+test('an arrow also goes from an object to who requires it later, and none from one unseen', async () => {
+  const records: TraceRecord[] = [];
+  const output = {
+    write: (text: string) => {
+      const json = text.replace(/^[,[\]]?\n/u, '').trim();
+      if (json.startsWith('{')) records.push(JSON.parse(json) as TraceRecord);
+    },
+    flush: async () => {},
+    close: async () => {},
+  };
+  const sink = new PerfettoSink(output, async () => []);
+  let seq = 0;
+  const happens = (kind: string, member: string, name: string): void =>
+    sink.take(eventOf(++seq, kind, member, name));
+  happens('offer', 'producer', 'x');
+  for (const member of ['early', 'late']) happens('require', member, 'x');
+  happens('require', 'early', 'unseen');
+  for (const member of ['early', 'late']) happens('demand', member, 'x');
+  happens('demand', 'early', 'unseen');
+  await sink.close();
+  const rowOf = (record: TraceRecord | undefined): unknown => [record?.pid, record?.tid];
+  const begun = (cat: string, name: string): TraceRecord[] =>
+    records.filter((each) => each.ph === 'B' && each.cat === cat && each.name === name);
+  const [object] = begun('object', 'x');
+  const uses = begun('use', 'x');
+  const from = records.filter(({ ph }) => ph === 's');
+  const to = records.filter(({ ph }) => ph === 'f');
+  assert.deepEqual(from.map(rowOf), [rowOf(object), rowOf(object)]);
+  assert.deepEqual(to.map(rowOf), uses.map(rowOf));
+  assert.deepEqual(
+    to.map(({ id }) => id),
+    from.map(({ id }) => id),
+  );
+  assert.deepEqual(problemsOf(records), []);
 });
 
 test('values of attributes are as people write them', async (t) => {
