@@ -149,7 +149,7 @@ export const VERSION_FLAG = {
   /** It is a group: its members are `PoolState.groups`. */
   group: 0x40,
   /** Deleted by force, or lost with its memory, while a standing require kept it. */
-  deleted: 0x200,
+  deleted: 0x800,
   lost: 0x80,
   /** It is offered, and so is all that it depends on: looked at, where somebody asks. */
   ready: 0x400,

@@ -1,6 +1,7 @@
 // Offers that wait until their bytes are in the store.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { VERSION, VERSION_FLAG } from '../../src/pool/rows.js';
 import { restorePool, savePool } from '../../src/pool/save.js';
 import type { PoolState } from '../../src/pool/state.js';
 import { storedOfHeld, storesPending } from '../../src/pool/storing.js';
@@ -177,6 +178,26 @@ test('what is stored and waits for its step is restored as stored', () => {
   assert.equal(pool.twin.pool.events.operationsHeld, 0);
 });
 
+test('a standing require has what is stored, from a snapshot too, and none of it is deleted', () => {
+  const pool = new Harness(STORING);
+  const producer = pool.member('producer');
+  const reader = pool.member('reader');
+  for (const from of ['now', 'snapshot'] as const) {
+    const ask = () => reader.subscribe({ kinds: ['offer'], requires: true, from });
+    const early = from === 'now' ? ask() : null;
+    const offer = producer.declare(from).offer(producer.slice(from), { durability: FSYNC });
+    answer(pool);
+    offer.ok();
+    const one = early ?? ask();
+    one.made.value();
+    const taken = one.take();
+    taken.made.ok();
+    assert.equal(taken.demand().text(), from);
+    taken.dispose().ok();
+  }
+  assert.deepEqual(unstored(pool), [], 'it is offered still');
+});
+
 test('explain says that an offer is stored; what takes too long ends, and its copy goes', () => {
   const pool = new Harness(STORING);
   const producer = pool.member('producer');
@@ -224,9 +245,10 @@ test('of a slab that is made anew what came back is there, and all else is lost'
   assert.ok(safe !== undefined && versions.has(extents.ownerOf(safe)));
   const { id: _, name: __, hashSeed: ___, ...options } = { ...OPTIONS, ...STORING };
   const slabsLost = [...extents.slabs.keys()];
+  const { stored } = VERSION_FLAG;
   const back = [...extents.blocks()]
     .map((block) => extents.ownerOf(block))
-    .filter((owner) => versions.has(owner) && (versions.get(owner, 2) & 0x200) !== 0);
+    .filter((owner) => versions.has(owner) && (versions.get(owner, VERSION.flags) & stored) !== 0);
   pool.loop.input({ kind: 'restart', options, slabsLost, restored: back });
   pool.settle();
   assert.deepEqual([...extents.slabs.keys()], slabsLost);
