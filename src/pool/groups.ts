@@ -9,11 +9,12 @@ import {
   readOfferGroup,
   SOURCE,
 } from '../protocol/index.js';
-import { noteVersion } from './events/noting.js';
+import { checkDurability, durabilityOf } from './durable.js';
+import { noteMoved, noteVersion } from './events/noting.js';
 import { handleOf } from './handles.js';
 import { measureWhole } from './measuring.js';
 import { hasFlag, memberOf, objectName } from './objects.js';
-import { addVersionFlag, bindWaiting, checkOffer, durabilityOf, publishPrepared } from './offer.js';
+import { addVersionFlag, bindWaiting, checkOffer, publishPrepared } from './offer.js';
 import { Prepared, unprepare } from './prepared.js';
 import { noteComplete, waitAnew } from './readiness.js';
 import { requireVersion } from './require.js';
@@ -21,6 +22,7 @@ import { HANDLE, HANDLE_FLAG, OBJECT, VERSION, VERSION_FLAG } from './rows.js';
 import type { Session } from './sessions.js';
 import type { PoolState } from './state.js';
 import { takePayload } from './taking.js';
+import { versionHas } from './versions.js';
 
 /**
  * OFFER_GROUP: publishes many objects and the group that they are, all or none. The group's version
@@ -54,6 +56,9 @@ export function offerGroup(pool: PoolState, session: Session): number {
       messages.push(message);
       all.push(checked(pool, session, message));
       durability = Math.min(durability, durabilityOf(pool, message.source));
+    }
+    for (const message of messages) {
+      checkDurability(pool, objectOf(pool, message.handle, session), message);
     }
     // Last, as what is taken of a lease and given back lies in pieces.
     messages.forEach((message, index) => {
@@ -143,6 +148,7 @@ function begin(pool: PoolState, [group = 0, ...members]: readonly number[]): voi
   const all = [...members, group];
   for (const version of all) {
     noteVersion(pool, EVENT.offer, version);
+    if (versionHas(pool, version, VERSION_FLAG.stored)) noteMoved(pool, version, 'store');
     measureWhole(pool, version);
     noteComplete(pool, version);
   }

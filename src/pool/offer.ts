@@ -2,9 +2,10 @@ import { BLOCK_SLICE } from '../catalog/extents.js';
 import { assert, refuse } from '../core/assert.js';
 import type { Region } from '../core/regions/region.js';
 import { completeSpace, itemSizeOf, spaceAt, spaceByteSize } from '../core/space.js';
-import { DURABILITY, EVENT, type Offer, SCOPE, SOURCE } from '../protocol/index.js';
+import { EVENT, type Offer, SCOPE, SOURCE } from '../protocol/index.js';
 import { checkWay, growingSpace, regionOfRows } from './appending.js';
 import { conformed, containerOf } from './conforming.js';
+import { checkDurability, checkStorable } from './durable.js';
 import { noteHandle, noteMoved, noteVersion } from './events/noting.js';
 import { mismatchOf } from './expectations.js';
 import { handleOf, wrongState } from './handles.js';
@@ -81,6 +82,7 @@ export function publish(pool: PoolState, session: Session, message: Offer): numb
 function prepare(pool: PoolState, session: Session, message: Offer, into: Prepared): void {
   checkOffer(pool, session, message, into);
   try {
+    checkDurability(pool, pool.handles.get(into.handle, HANDLE.object), message);
     takePayload(pool, session, message, into);
   } catch (error) {
     unprepare(pool, into);
@@ -114,7 +116,7 @@ export function checkOffer(
   if (pool.options.hasStore && source === SOURCE.slice && size > 0) {
     if (!mayRead(pool, session.id, slab, offset, size)) notLeased(pool, object, message);
   }
-  checkDurability(pool, object, message);
+  checkStorable(pool, object, message);
   const said = handles.get(handle, HANDLE.attributes);
   into.lifetime = message.lifetime || (containerOf(pool, said)?.lifetimeMs ?? 0);
   if (into.lifetime > 0) checkTimers(pool);
@@ -363,30 +365,6 @@ function regionSaid(
   shape: readonly (number | null)[],
 ): Pick<NewPart, 'region' | 'encoded'> {
   return { region: readWhole(bytes, start, end, shape), encoded: { bytes, start, end } };
-}
-
-/** How durable the bytes of a source are: those in slabs outlive the manager, not the host. */
-export function durabilityOf(pool: PoolState, source: number): number {
-  const { durability, slabDurability } = pool.options;
-  if (pool.isStored) return DURABILITY.fsync;
-  return source === SOURCE.slice ? slabDurability : durability;
-}
-
-function checkDurability(pool: PoolState, object: number, message: Offer): void {
-  const has = durabilityOf(pool, message.source);
-  if (message.durability <= has) return;
-  const why =
-    pool.options.durability < message.durability
-      ? 'this pool has no journal that it could wait for'
-      : `its bytes are in memory, and ${whyNoLevel(pool)}`;
-  const name = objectName(pool, object);
-  refuse('no-durable-level', `Cannot offer "${name}" that durably: ${why}`, { name });
-}
-
-function whyNoLevel({ options }: PoolState): string {
-  return options.hasStore
-    ? 'only objects that are offered whole go to the store'
-    : 'this pool has no level that outlives the host';
 }
 
 function alreadyOffered(pool: PoolState, object: number): never {

@@ -13,6 +13,7 @@ import { failRequire } from './require.js';
 import { HANDLE, HANDLE_FLAG, HANDLE_STATE, VERSION, VERSION_FLAG } from './rows.js';
 import { dropSlab } from './slabs.js';
 import type { PoolState } from './state.js';
+import { storeOrRefuse } from './storing.js';
 import { loseMoving, moveAgain } from './transferring.js';
 import { freeIfOwedToNobody, loseBytes, versionHas, withdrawVersion } from './versions.js';
 
@@ -53,6 +54,7 @@ export function restart(pool: PoolState, input: Extract<Input, { kind: 'restart'
     // One that was an adopted file went with the last of its bytes.
     if (pool.extents.slabs.has(slab) && !isThere) dropSlab(pool, slab);
   }
+  storeOrRefuse(pool);
   if (!pool.options.statistics) forgetMeasures(pool);
   if (versions > 0) pool.effects.push({ kind: 'lost', versions, bytes });
   moveAgain(pool);

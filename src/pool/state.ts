@@ -225,6 +225,9 @@ export class PoolState {
   /** Offers that wait until their bytes are in the store, by the number of the question. */
   readonly storing = new Map<number, HeldOperation>();
   storeNext = 1;
+  /** By whom something of an object goes to the store, and those that wait for such a one. */
+  readonly storingOf = new Map<number, HeldOperation>();
+  readonly storeWaits = new Set<HeldOperation>();
   /** The offer that is applied just now has waited for it. */
   isStored = false;
   /** What the request by a selector is for that is applied after it was held; null: it was not. */

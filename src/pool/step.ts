@@ -28,6 +28,7 @@ import {
 import { adopt, adopted } from './adopting.js';
 import { append, finish } from './appending.js';
 import { endMeeting } from './barriers.js';
+import { durabilityOf } from './durable.js';
 import { emitFail, emitOk, flushOk } from './emit.js';
 import { holdTimedOut } from './events/deciding.js';
 import { goOn } from './events/delivering.js';
@@ -41,7 +42,7 @@ import { askMeasures, measured } from './measuring.js';
 import { endSession, join, leave, openSession } from './members.js';
 import { cancelLease, giveBack, lease, leaseTimedOut } from './memory.js';
 import { isNewWork, refuseNewWork } from './new-work.js';
-import { durabilityOf, offer, offerPart, withdraw } from './offer.js';
+import { offer, offerPart, withdraw } from './offer.js';
 import { endOpening, sealOpen, takesPart } from './opening.js';
 import { isReservedKey } from './own-keys.js';
 import { close, graceOver, promise } from './promising.js';

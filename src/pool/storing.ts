@@ -1,4 +1,5 @@
-import { Reader, Writer } from '../core/bytes.js';
+import { assert, refuse } from '../core/assert.js';
+import { Writer } from '../core/bytes.js';
 import { AttaccaError } from '../core/errors.js';
 import {
   completeSpace,
@@ -7,10 +8,18 @@ import {
   spaceAt,
   spaceByteSize,
 } from '../core/space.js';
-import { DURABILITY, MESSAGE, readOffer, SOURCE } from '../protocol/index.js';
+import {
+  DURABILITY,
+  MESSAGE,
+  type Offer,
+  readGroupMember,
+  readOffer,
+  readOfferGroup,
+  SOURCE,
+} from '../protocol/index.js';
 import { failure } from './emit.js';
 import { beginDeadline, endHoldTimer } from './events/deciding.js';
-import type { HeldOperation } from './events/held-operation.js';
+import type { HeldOperation, HeldPiece } from './events/held-operation.js';
 import { handleOf } from './handles.js';
 import type { Input } from './input.js';
 import { mayRead } from './memory.js';
@@ -24,40 +33,35 @@ import type { PoolState, StoreEffect } from './state.js';
  * Offers that ask for `fsync` of bytes in a slab. They are held, as if a subscriber had a say in
  * them: the agent writes the bytes to the store, and when they are safe there the offer takes
  * effect. So nothing has happened when the store has no room, and the bytes are still those of the
- * member. What the store has of a version goes with it.
+ * member. What the store has of a version goes with it. A group waits for all that is in it; when
+ * one cannot be stored what was stored of the others goes.
  */
 
-/** What is to be in the store before an offer takes effect. */
-type ToStore = Omit<StoreEffect, 'kind' | 'ask'>;
+/** What is to be in the store before an offer takes effect, and by which handle of its client. */
+interface ToStore extends Omit<StoreEffect, 'kind' | 'ask'> {
+  readonly handle: number;
+  readonly object: number;
+}
+
+/** Null when nothing needs to wait, or what is asked will be refused as it is. */
+type StoreAsked = readonly ToStore[] | null;
 
 /**
- * What a request is to have stored first; null: nothing, or it will be refused as it is.
- * `pool.reader` stands on its body, and does afterwards.
+ * What a request is to have stored first. `pool.reader` stands on its body, and does afterwards.
  */
-export function storeAsked(pool: PoolState, session: Session, code: number): ToStore | null {
-  const { options, reader, decoder } = pool;
-  if (code !== MESSAGE.offer || !options.hasStore) return null;
-  if (options.durability !== DURABILITY.fsync || pool.stopping) return null;
+export function storeAsked(pool: PoolState, session: Session, code: number): StoreAsked {
+  const { options, reader } = pool;
+  if (!options.hasStore || options.durability !== DURABILITY.fsync || pool.stopping) return null;
+  if (code !== MESSAGE.offer && code !== MESSAGE.offerGroup) return null;
   const { at } = reader;
-  const message = decoder.offer;
   try {
-    readOffer(reader, message);
-    const { durability, source, slab, offset, size } = message;
-    if (durability !== DURABILITY.fsync || source !== SOURCE.slice || size === 0) return null;
-    const handle = handleOf(session, message.handle);
-    const state = handleState(pool, handle);
-    const object = pool.handles.get(handle, HANDLE.object);
-    const isNew = state === HANDLE_STATE.declared || state === HANDLE_STATE.sealed;
-    const current = pool.objects.get(object, OBJECT.current);
-    if (!isNew || (current !== 0 && !isReplaced(pool, current, message))) return null;
-    if (current === 0 && message.replaced !== 0) return null;
-    if (!mayRead(pool, session.id, slab, offset, size)) return null;
-    const space = spaceOf(pool, handle, size);
-    if (space === null) return null;
-    const record = pool.handles.get(handle, HANDLE.attributes);
-    const attributes = record === 0 ? {} : pool.attributes.toMap(record);
-    const version = pool.objects.get(object, OBJECT.number) + 1;
-    return { name: objectName(pool, object), version, space, attributes, slab, offset, size };
+    const found: ToStore[] = [];
+    for (const message of offersIn(pool, code)) {
+      if (!isToStore(message)) continue;
+      if (!mayComeTrue(pool, session, message)) return null;
+      found.push(toStore(pool, session, message));
+    }
+    return found.length === 0 ? null : found;
   } catch (error) {
     // Refused by who applies it, with the same words.
     if (error instanceof AttaccaError) return null;
@@ -65,6 +69,52 @@ export function storeAsked(pool: PoolState, session: Session, code: number): ToS
   } finally {
     reader.at = at;
   }
+}
+
+/** The offers that a request makes, each of them the same object; of a group, that have bytes. */
+function* offersIn({ reader, decoder: { offer, group } }: PoolState, code: number) {
+  if (code === MESSAGE.offer) {
+    readOffer(reader, offer);
+    yield offer;
+    return;
+  }
+  readOfferGroup(reader, offer, group);
+  const { scope, durability } = offer;
+  for (let left = group.count; left > 0; left--) {
+    readGroupMember(reader, left === 1, { scope, durability }, offer);
+    yield offer;
+  }
+}
+
+function isToStore({ durability, source, size }: Offer): boolean {
+  return durability === DURABILITY.fsync && source === SOURCE.slice && size > 0;
+}
+
+/** Whether an offer is not refused for what it is. */
+function mayComeTrue(pool: PoolState, session: Session, message: Offer): boolean {
+  const { slab, offset, size } = message;
+  const handle = handleOf(session, message.handle);
+  const state = handleState(pool, handle);
+  const current = pool.objects.get(pool.handles.get(handle, HANDLE.object), OBJECT.current);
+  const isNew = state === HANDLE_STATE.declared || state === HANDLE_STATE.sealed;
+  if (!isNew || (current !== 0 && !isReplaced(pool, current, message))) return false;
+  if (current === 0 && message.replaced !== 0) return false;
+  return mayRead(pool, session.id, slab, offset, size);
+}
+
+/** What an offer has stored; `size-mismatch` when its bytes do not fill its space. */
+function toStore(pool: PoolState, session: Session, message: Offer): ToStore {
+  const { slab, offset, size } = message;
+  const handle = handleOf(session, message.handle);
+  const object = pool.handles.get(handle, HANDLE.object);
+  const name = objectName(pool, object);
+  const space = spaceOf(pool, handle, size);
+  if (space === null) refuse('size-mismatch', `Cannot store "${name}"`, { name });
+  const record = pool.handles.get(handle, HANDLE.attributes);
+  const attributes = record === 0 ? {} : pool.attributes.toMap(record);
+  const version = pool.objects.get(object, OBJECT.number) + 1;
+  const said = { name, version, space, attributes };
+  return { handle: message.handle, object, ...said, slab, offset, size };
 }
 
 /** The space of an offer of so many bytes; null when they do not fill it. */
@@ -76,40 +126,76 @@ function spaceOf({ spaces, handles }: PoolState, handle: number, size: number): 
   return completeSpaceOf(spaceAt(w.bytes, 0));
 }
 
-/** Asks for it; the offer waits. */
-export function beginStore(pool: PoolState, held: HeldOperation, asked: ToStore): void {
+/**
+ * Asks for it; the offer waits. Behind another one that has something by one of these names stored:
+ * the store would have the bytes of both by one name, one after the other.
+ */
+export function beginStore(pool: PoolState, held: HeldOperation, asked: readonly ToStore[]): void {
   endStore(pool, held);
-  const ask = pool.storeNext++;
-  held.store = { ask, version: asked.version, isDone: false };
+  if (asked.some(({ object }) => pool.storingOf.has(object))) {
+    pool.storeWaits.add(held);
+    beginDeadline(pool, held);
+    return;
+  }
+  const ask = pool.storeNext;
+  pool.storeNext += asked.length;
+  const pieces = asked.map(({ handle, object, version }) => {
+    pool.storingOf.set(object, held);
+    return { handle, object, version, isDone: false };
+  });
+  held.store = { ask, pieces, left: pieces.length };
   held.since = pool.now;
-  pool.storing.set(ask, held);
   beginDeadline(pool, held);
-  pool.effects.push({ kind: 'store', ask, ...asked });
+  asked.forEach(({ handle: _, object: __, ...each }, index) => {
+    pool.storing.set(ask + index, held);
+    pool.effects.push({ kind: 'store', ask: ask + index, ...each });
+  });
 }
 
-/** Whether it is in the store, as the version that the offer begins. */
-export function isStoredAs({ store }: HeldOperation, { version }: ToStore): boolean {
-  return store?.isDone === true && store.version === version;
+/** Whether all is in the store, as the versions that the offer begins. */
+export function isStoredAs({ store }: HeldOperation, asked: readonly ToStore[]): boolean {
+  if (store === null || store.pieces.length !== asked.length) return false;
+  return store.pieces.every(({ isDone, version }, at) => isDone && version === asked[at]?.version);
 }
 
 /** The offer comes to nothing: nor is its copy needed. */
 export function endStore(pool: PoolState, held: HeldOperation): void {
+  if (pool.storeWaits.delete(held)) endHoldTimer(pool, held);
   const { store } = held;
   if (store === null) return;
   held.store = null;
-  if (pool.storing.delete(store.ask)) endHoldTimer(pool, held);
-  const name = nameOfHeld(pool, held);
-  if (name !== null) pool.effects.push({ kind: 'unstore', name, version: store.version });
+  let isWaiting = false;
+  store.pieces.forEach((piece, index) => {
+    if (pool.storing.delete(store.ask + index)) isWaiting = true;
+    else if (!piece.isDone) return;
+    const name = nameOfPiece(pool, held, piece);
+    if (name !== null) pool.effects.push({ kind: 'unstore', name, version: piece.version });
+  });
+  if (isWaiting) endHoldTimer(pool, held);
+  letOthersStore(pool, held, store.pieces);
+}
+
+/** The offer has taken effect: what is stored of it goes with its versions. */
+export function storeTaken(pool: PoolState, held: HeldOperation): void {
+  if (held.store !== null) letOthersStore(pool, held, held.store.pieces);
+}
+
+/** Who waited for it asks again, in the order in which they came. */
+function letOthersStore(pool: PoolState, held: HeldOperation, pieces: readonly HeldPiece[]): void {
+  for (const { object } of pieces) {
+    if (pool.storingOf.get(object) === held) pool.storingOf.delete(object);
+  }
+  for (const other of pool.storeWaits) {
+    endHoldTimer(pool, other);
+    pool.events.released.add(other);
+  }
+  pool.storeWaits.clear();
 }
 
 /** Null when its handle is gone: then the next manager finds that nothing needs the copy. */
-function nameOfHeld(pool: PoolState, { session, message }: HeldOperation): string | null {
-  const r = new Reader();
-  pool.arena.read(r, message, 0);
-  const handle = session.handles.get(r.u32());
-  return handle === undefined || handle === 0
-    ? null
-    : objectName(pool, pool.handles.get(handle, HANDLE.object));
+function nameOfPiece(pool: PoolState, { session }: HeldOperation, piece: HeldPiece): string | null {
+  const handle = session.handles.get(piece.handle);
+  return handle === 0 ? null : objectName(pool, pool.handles.get(handle, HANDLE.object));
 }
 
 /** The agent has written it, or could not. */
@@ -118,14 +204,29 @@ export function stored(pool: PoolState, input: Extract<Input, { kind: 'stored' }
   // It came to nothing meanwhile.
   if (held === undefined || held.store === null) return;
   pool.storing.delete(input.ask);
+  const piece = held.store.pieces[input.ask - held.store.ask];
+  assert(piece !== undefined, 'what is answered for was asked');
+  if (input.failure === null) {
+    piece.isDone = true;
+    held.store.left--;
+    if (held.store.left > 0) return;
+  } else held.veto = failure(input.failure.code, input.failure.message);
   endHoldTimer(pool, held);
   held.since = pool.now;
-  if (input.failure === null) held.store.isDone = true;
-  else {
-    held.store = null;
-    held.veto = failure(input.failure.code, input.failure.message);
-  }
   pool.events.released.add(held);
+}
+
+/**
+ * Another manager goes on: what cannot be stored any more, as its bytes went with the memory or
+ * there is no store, is refused.
+ */
+export function storeOrRefuse(pool: PoolState): void {
+  for (const held of new Set(pool.storing.values())) {
+    pool.arena.read(pool.reader, held.message, 0);
+    if (storeAsked(pool, held.session, held.code) !== null) continue;
+    endStore(pool, held);
+    pool.events.released.add(held);
+  }
 }
 
 /** What is in the store, of offers that wait for something else: by name and version. */
@@ -133,18 +234,33 @@ export function storedOfHeld(
   pool: PoolState,
 ): { readonly name: string; readonly version: number }[] {
   const held = [...pool.sessions.values()].flatMap(({ lanes }) => [...lanes.values()].flat());
-  return held.flatMap((each) => {
-    const name = each.store?.isDone === true ? nameOfHeld(pool, each) : null;
-    return name === null || each.store === null ? [] : [{ name, version: each.store.version }];
-  });
+  return [...new Set(held)].flatMap((each) =>
+    (each.store?.pieces ?? []).flatMap((piece) => {
+      const name = piece.isDone ? nameOfPiece(pool, each, piece) : null;
+      return name === null ? [] : [{ name, version: piece.version }];
+    }),
+  );
 }
 
 /** What the agent was asked to store and has not answered. */
 export function storesPending(pool: PoolState): StoreEffect[] {
-  const { reader } = pool;
-  return [...pool.storing].flatMap(([ask, { session, code, message }]) => {
-    pool.arena.read(reader, message, 0);
-    const asked = storeAsked(pool, session, code);
-    return asked === null ? [] : [{ kind: 'store', ask, ...asked }];
-  });
+  return [...new Set(pool.storing.values())].flatMap((held) => pendingOf(pool, held));
+}
+
+/** As it was asked, whatever has become of its name and its bytes: the agent will tell. */
+function pendingOf(pool: PoolState, { session, code, message, store }: HeldOperation) {
+  const effects: StoreEffect[] = [];
+  if (store === null) return effects;
+  pool.arena.read(pool.reader, message, 0);
+  let index = 0;
+  for (const offer of offersIn(pool, code)) {
+    if (!isToStore(offer)) continue;
+    if (session.handles.get(offer.handle) === 0) return effects;
+    const { version } = store.pieces[index] as HeldPiece;
+    const ask = store.ask + index++;
+    if (!pool.storing.has(ask)) continue;
+    const { handle: _, object: __, ...asked } = toStore(pool, session, offer);
+    effects.push({ kind: 'store', ask, ...asked, version });
+  }
+  return effects;
 }

@@ -7,6 +7,7 @@ import type { PoolState } from '../../src/pool/state.js';
 import { storedOfHeld, storesPending } from '../../src/pool/storing.js';
 import { restored, saved } from '../core/states.js';
 import { Harness, OPTIONS } from './harness.js';
+import { KeptStore } from './kept-store.js';
 
 const FSYNC = 2;
 const STORING = { durability: FSYNC, slabDurability: 1, hasStore: true } as const;
@@ -94,6 +95,70 @@ test('who was slower is refused, and the copy goes', () => {
   answer(pool);
   late.fails('already-offered');
   assert.deepEqual(unstored(pool), ['x 1']);
+});
+
+test('two offers of one name: the second is stored when the first came to nothing', () => {
+  for (const failing of [{}, { x: 'disk-full' }] as const) {
+    const pool = new Harness(STORING);
+    const store = new KeptStore(pool);
+    const [one, other] = ['one', 'other'].map((name) => pool.member(name));
+    assert.ok(one !== undefined && other !== undefined);
+    const first = one.declare('x').offer(one.slice('one'), { durability: FSYNC }).waits();
+    const second = other.declare('x').offer(other.slice('other'), { durability: FSYNC }).waits();
+    const { waits } = one.explain('x').value() as { waits: { because: string }[] };
+    assert.deepEqual(
+      waits.map(({ because }) => because),
+      ['its bytes are written to the store', 'another offer of "x" is written to the store'],
+    );
+    store.answer(failing);
+    if ('x' in failing) {
+      first.fails('disk-full');
+      store.answer();
+      second.ok();
+    } else {
+      first.ok();
+      second.fails('already-offered');
+    }
+    store.check();
+    assert.deepEqual(store.names, ['x 1']);
+    const text = 'x' in failing ? 'other' : 'one';
+    assert.equal(pool.member('reader').demand('x').text(), text);
+  }
+});
+
+test('what waits for another offer of its name ends by its deadline, by CANCEL, with its member', () => {
+  const pool = new Harness(STORING);
+  const store = new KeptStore(pool);
+  const first = pool.member('first');
+  const offer = first.declare('x').offer(first.slice('first'), { durability: FSYNC }).waits();
+  const ending = ['cancelled', 'crashed', 'restored', 'late'].map((name) => {
+    const member = pool.member(name);
+    const handle = member.declare('x');
+    const waits = handle.offer(member.slice(name), { durability: FSYNC }).waits();
+    return { member, waits };
+  });
+  const [cancelled, crashed, goesOn, late] = ending;
+  assert.ok(cancelled && crashed && goesOn && late);
+  cancelled.member.cancel(cancelled.waits).ok();
+  cancelled.waits.fails('cancelled');
+  pool.crash(crashed.member.client);
+  assert.ok(pool.twin !== null);
+  (pool.twin as { pool: PoolState }).pool = restored(
+    saved((w) => savePool(pool.pool, w)),
+    restorePool,
+  );
+  pool.pass(1_000);
+  offer.fails('deadline-passed');
+  // It has its turn, and its time from then on.
+  goesOn.waits.waits();
+  const { message } = late.waits.fails('deadline-passed');
+  assert.equal(message, 'Cannot offer "x": another offer of "x" is written to the store');
+  store.answer();
+  goesOn.waits.ok();
+  store.check();
+  assert.deepEqual(store.names, ['x 1']);
+  assert.equal(pool.pool.storeWaits.size, 0);
+  assert.equal(pool.pool.events.operationsHeld, 0);
 });
 
 test('a version that has come and gone meanwhile has had the number: it is stored as the next', () => {

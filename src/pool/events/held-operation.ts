@@ -30,12 +30,29 @@ export interface HeldOperation {
   timer: number;
   /** What a request by a selector was asked of; null: it was not. */
   selected: SelectedAhead | null;
-  /** An offer whose bytes go to the store first: under which number, and whether they are there. */
-  store: { readonly ask: number; readonly version: number; isDone: boolean } | null;
+  /** An offer whose bytes go to the store first. */
+  store: HeldStore | null;
   /** Of offers that are measured before others are told of them; null: they are not. */
   measure: HeldMeasure | null;
   /** Why it must not be. */
   veto: AttaccaError | null;
+}
+
+/** What goes to the store before an offer takes effect: of a group there is much. */
+interface HeldStore {
+  /** The number of the question for the first; those of the others follow. */
+  readonly ask: number;
+  readonly pieces: readonly HeldPiece[];
+  /** Of how many the agent has not said yet that they are there. */
+  left: number;
+}
+
+/** A version that goes to the store, offered by a handle of its client, and whether it is there. */
+export interface HeldPiece {
+  readonly handle: number;
+  readonly object: number;
+  readonly version: number;
+  isDone: boolean;
 }
 
 /** What is measured of an operation: of a group there are many. */

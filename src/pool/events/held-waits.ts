@@ -74,8 +74,22 @@ function reasonOf(
     const endsWith = 'an acknowledgement, the end of who is behind, its deadline';
     return { because: stepReason(pool, held), endsWith };
   }
-  if (held.store === null || held.store.isDone) return null;
-  return { because: 'its bytes are written to the store', endsWith: 'the store, its deadline' };
+  if (pool.storeWaits.has(held)) {
+    const { object } = subjectOf(pool, held);
+    const what = held.code === MESSAGE.offerGroup ? `something of "${object}"` : `"${object}"`;
+    return {
+      because: `another offer of ${what} is written to the store`,
+      endsWith: 'the end of that offer, its deadline',
+    };
+  }
+  const { store } = held;
+  if (store === null || store.left === 0) return null;
+  const { length } = store.pieces;
+  const because =
+    held.code === MESSAGE.offerGroup
+      ? `bytes of ${store.left} of its objects are written to the store, of ${length} in all`
+      : 'its bytes are written to the store';
+  return { because, endsWith: 'the store, its deadline' };
 }
 
 /** For what one waits, in words; null: for a word of subscribers, or its turn. */
@@ -184,8 +198,9 @@ export function addOtherWaits(
   room: Room,
   name: string | null,
 ): void {
-  const { events, storing, now } = pool;
-  for (const all of [events.roomWaits, events.stepWaits, storing.values()]) {
+  const { events, storing, storeWaits, now } = pool;
+  const toStore = [new Set(storing.values()), storeWaits];
+  for (const all of [events.roomWaits, events.stepWaits, ...toStore]) {
     for (const held of all) {
       if (room.isFull) return;
       const { object, member } = subjectOf(pool, held);

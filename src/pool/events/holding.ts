@@ -7,7 +7,7 @@ import { NOTHING_AHEAD } from '../measures.js';
 import { inWords, someOf } from '../room.js';
 import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
-import { beginStore, endStore, isStoredAs, storeAsked } from '../storing.js';
+import { beginStore, endStore, isStoredAs, storeAsked, storeTaken } from '../storing.js';
 import { offerOf } from '../versions.js';
 import { announce, endedAhead, kindsOf } from './announcing.js';
 import { endComplete } from './completing.js';
@@ -417,6 +417,7 @@ function settleHeld(pool: PoolState, held: HeldOperation, apply: Apply): void {
     pool.measures.ahead = knownAheadOf(held);
     pool.selectedAhead = held.selected;
     if (apply(pool, session, request, code)) emitOk(pool, session, request);
+    storeTaken(pool, held);
   } catch (error) {
     if (!(error instanceof AttaccaError)) throw error;
     endStore(pool, held);

@@ -5,7 +5,7 @@ import { SUBSCRIBE } from '../../protocol/index.js';
 import type { Session } from '../sessions.js';
 import type { PoolState } from '../state.js';
 import { isUntilComplete, PromisesFor } from './completing.js';
-import type { HeldOperation, Lane } from './held-operation.js';
+import type { HeldOperation, HeldPiece, Lane } from './held-operation.js';
 import { restoreSelectedAhead, saveSelectedAhead } from './held-selected.js';
 import { enterLanes, heldOf } from './lanes.js';
 import { goOnMeasuring, restoreMeasure, saveMeasure } from './measured-before.js';
@@ -35,15 +35,12 @@ export function saveEvents(pool: PoolState, w: StateWriter): void {
     w.u32(asked.length);
     for (const id of asked) w.u32(id);
   }
-  w.u32(events.roomWaits.size);
-  for (const { session, request } of events.roomWaits) {
-    w.u32(session.id);
-    w.u64(request);
-  }
-  w.u32(events.stepWaits.size);
-  for (const { session, request } of events.stepWaits) {
-    w.u32(session.id);
-    w.u64(request);
+  for (const waits of [events.roomWaits, events.stepWaits, pool.storeWaits]) {
+    w.u32(waits.size);
+    for (const { session, request } of waits) {
+      w.u32(session.id);
+      w.u64(request);
+    }
   }
   w.u32(events.unreadBy.size);
   for (const { id } of events.unreadBy) w.u32(id);
@@ -63,7 +60,10 @@ export function restoreEvents(pool: PoolState, r: StateReader): void {
       byRequest.set(`${session.id} ${held.request}`, held);
       if (held.waitsFor.size > 0) for (const seq of held.seqs) bySeq.set(seq, held);
       if (held.timer !== 0) events.heldByTimer.set(held.timer, held);
-      if (held.store?.isDone === false) pool.storing.set(held.store.ask, held);
+      held.store?.pieces.forEach(({ object, isDone }, index) => {
+        pool.storingOf.set(object, held);
+        if (!isDone) pool.storing.set((held.store?.ask ?? 0) + index, held);
+      });
       goOnMeasuring(pool, held);
       events.operationsHeld++;
       events.bytesHeld += pool.arena.size(held.message) + (held.selected?.bytes ?? 0);
@@ -81,15 +81,12 @@ export function restoreEvents(pool: PoolState, r: StateReader): void {
       held.owed.set(one.id, (held.owed.get(one.id) ?? 0) + 1);
     }
   }
-  for (let count = r.count(12); count > 0; count--) {
-    const held = byRequest.get(`${r.u32()} ${r.u64()}`);
-    checkSaved(held !== undefined, 'what waits for room is held');
-    events.roomWaits.add(held);
-  }
-  for (let count = r.count(12); count > 0; count--) {
-    const held = byRequest.get(`${r.u32()} ${r.u64()}`);
-    checkSaved(held !== undefined, 'what waits for a step is held');
-    events.stepWaits.add(held);
+  for (const waits of [events.roomWaits, events.stepWaits, pool.storeWaits]) {
+    for (let count = r.count(12); count > 0; count--) {
+      const held = byRequest.get(`${r.u32()} ${r.u64()}`);
+      checkSaved(held !== undefined, 'what waits for room, a step or the store is held');
+      waits.add(held);
+    }
   }
   for (let count = r.count(4); count > 0; count--) {
     events.unreadBy.add(sessionOf(pool, r.u32()));
@@ -296,9 +293,7 @@ function saveHeld(held: HeldOperation, w: StateWriter): void {
     w.u32(id);
     w.f64(until);
   }
-  w.u64(held.store?.ask ?? 0);
-  w.u64(held.store?.version ?? 0);
-  w.flag(held.store?.isDone === true);
+  saveStore(held, w);
   saveMeasure(w, held);
   saveSelectedAhead(held.selected, w);
   w.flag(held.veto !== null);
@@ -306,6 +301,27 @@ function saveHeld(held: HeldOperation, w: StateWriter): void {
   w.text(held.veto.code);
   w.text(held.veto.message);
   w.valueMap(held.veto.fields);
+}
+
+function saveStore({ store }: HeldOperation, w: StateWriter): void {
+  w.u64(store?.ask ?? 0);
+  w.u32(store?.pieces.length ?? 0);
+  for (const { handle, object, version, isDone } of store?.pieces ?? []) {
+    w.u32(handle);
+    w.u32(object);
+    w.u64(version);
+    w.flag(isDone);
+  }
+}
+
+function restoreStore(r: StateReader): HeldOperation['store'] {
+  const ask = r.u64();
+  const pieces: HeldPiece[] = [];
+  for (let count = r.count(17); count > 0; count--) {
+    pieces.push({ handle: r.u32(), object: r.u32(), version: r.u64(), isDone: r.flag() });
+  }
+  const left = pieces.filter(({ isDone }) => !isDone).length;
+  return ask === 0 ? null : { ask, pieces, left };
 }
 
 function restoreLanes(pool: PoolState, session: Session, r: StateReader): HeldOperation[] {
@@ -319,7 +335,7 @@ function restoreLanes(pool: PoolState, session: Session, r: StateReader): HeldOp
     lanes.push(lane);
   }
   const all: HeldOperation[] = [];
-  for (let count = r.count(82); count > 0; count--) {
+  for (let count = r.count(77); count > 0; count--) {
     const own: Lane[] = [];
     for (let left = r.count(4); left > 0; left--) {
       const lane = lanes[r.u32()];
@@ -357,8 +373,7 @@ function restoreHeld(
   checkSaved(pool.arena.has(head.message), 'a held operation has its message');
   const waitsFor = new Map<number, number>();
   for (let count = r.count(12); count > 0; count--) waitsFor.set(r.u32(), r.f64());
-  const asked = { ask: r.u64(), version: r.u64(), isDone: r.flag() };
-  const store = asked.ask === 0 ? null : asked;
+  const store = restoreStore(r);
   const measure = restoreMeasure(r);
   const selected = restoreSelectedAhead(r);
   const veto = r.flag() ? restoreError(r) : null;
