@@ -65,6 +65,7 @@ const KNOWN = {
   offer: keysOf<WholeOfferOptions>({
     ...{ ...WAIT, ...WHOLE, encoding: true },
   }),
+  handOver: keysOf<WaitOptions & Pick<OfferOptions, 'durability'>>({ ...WAIT, durability: true }),
   append: keysOf<OfferOptions & WaitOptions>({ ...WAIT, ...OFFER }),
   follow: keysOf<FollowOptions>({ ...WAIT, whenNobody: true, ready: true, rows: true }),
   offerMany: keysOf<OfferManyOptions>({ ...WAIT, ...WHOLE, space: true, onFailure: true }),

@@ -284,8 +284,7 @@ export class PoolObject<D extends Dtype = Dtype> {
   /**
    * Offers, and withdraws in the same breath: who has required the object by now is served, nobody
    * else, and its memory is free when all of them have read it. One write, and no answer between.
-   * Returns as {@link withdraw} does. Ends the handle.
-   *
+   * Returns as {@link withdraw} does. Ends the handle. `durability`: until they have read it.
    * Errors as of offer; the memory is then as it was. Of a withdraw that is refused: it is offered.
    *
    * ```ts
@@ -293,14 +292,15 @@ export class PoolObject<D extends Dtype = Dtype> {
    * await field.handOver();
    * ```
    */
-  async handOver(options: WaitOptions = {}): Promise<void> {
-    checkOptions('wait', `hand over "${this.name}"`, options);
+  async handOver(options: WaitOptions & Pick<OfferOptions, 'durability'> = {}): Promise<void> {
+    checkOptions('handOver', `hand over "${this.name}"`, options);
     const handle = this.#handle;
     handle.mustBe('hand over', 'open', 'sealed');
     const payload = this.#making.payload();
     this.#making.verify('hand over');
     const stays = (): void => this.#making.stays();
-    const how = { ...encodeOffer({}), withdraw: deadlineOf(options.timeoutMs), stays };
+    const { durability, timeoutMs } = options;
+    const how = { ...encodeOffer({ durability }), withdraw: deadlineOf(timeoutMs), stays };
     await this.#during('hand over', () => offerPayload(handle, payload, how, options));
     this.#making.offered();
     this.#end();

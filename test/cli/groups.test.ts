@@ -92,3 +92,26 @@ test('files are put as one group, and got as one', async (t) => {
     assert.equal((await attacca(line, around)).code, 2, line.join(' '));
   }
 });
+
+test('put --group --durability fsync: all of it is in the store when it returns', async (t) => {
+  const directory = await filesOf(t);
+  const [data, store] = ['data', 'store'].map((name) => joinPath(directory, name));
+  await using pool = await testPool({ data, store, name: 'run' });
+  const around = { pool: pool.address, directory };
+  for (const name of ['t', 'u']) {
+    await writeFile(joinPath(directory, `${name}.bin`), Buffer.alloc(200_000, name));
+  }
+  const line = ['put', '--group', 'step/24', 't=t.bin', 'u=u.bin', '--durability', 'fsync'];
+  const put = await attacca(line, around);
+  assert.deepEqual([put.code, put.out, put.err], [0, '', '']);
+  const listed = await attacca(['ls', '--store', 'store'], around);
+  assert.deepEqual([listed.code, listed.out], [0, 't\nu\n']);
+  for (const name of ['t', 'step/24']) {
+    const stat = jsonLines((await attacca(['stat', name, '--json'], around)).out);
+    assert.equal(stat[0]?.['durability'], 'fsync', name);
+  }
+  await using plain = await testPool();
+  const refused = await attacca(line, { pool: plain.address, directory });
+  assert.equal(refused.code, 1);
+  assert.match(refused.err, /Cannot offer "\S+" that durably: this pool has no journal/u);
+});

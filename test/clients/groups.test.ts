@@ -174,3 +174,23 @@ test(
     }
   },
 );
+
+const SAFE = `
+with pool.group("step") as step:
+    step.add("large", bytes(range(256)) * 4096)
+    step.offer(keep=True, durability="fsync")
+pool.leave()
+`;
+
+test('Python offers a group that outlives the host', pythonOptions, async (t) => {
+  const directory = await filesOf(t);
+  const [data, store] = ['data', 'store'].map((name) => joinPath(directory, name));
+  await using pool = await testPool({ data, store });
+  await using view = await join({ address: pool.address, member: 'view' });
+  for (const transport of TRANSPORTS) {
+    const { code, err } = await (await program(t, pool.address, transport, SAFE)).ended;
+    assert.deepEqual([code, err], [0, '']);
+    assert.equal((await view.stat('large'))['durability'], 'fsync');
+    await view.unkeep('step');
+  }
+});

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { readdir, rm } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { Float, type Pool, Timestamp } from '../../src/client/index.js';
 import { openStore } from '../../src/levels/store/index.js';
 import { someBytes } from '../../src/testing/level-cases.js';
@@ -10,23 +9,9 @@ import { tinyTmpfs } from '../levels/scratch.js';
 import { member } from './kept-members.js';
 import { KeptPool } from './kept-pool.js';
 import { poolOf, scratch } from './pool-fixture.js';
+import { keptWithStore, loseMemory, storedIn } from './stored-pools.js';
 
 const SIZES = { small: 10_000, middle: 700_000, large: 5_000_000 };
-
-async function keptWithStore(t: TestContext): Promise<{ kept: KeptPool; store: string }> {
-  const store = joinPath(await scratch(t), 'store');
-  const kept = await KeptPool.make(t, { store });
-  await kept.start();
-  return { kept, store };
-}
-
-/** The names and versions that a store has. */
-async function storedIn(store: string): Promise<string[]> {
-  await using level = await openStore(store, { access: 'read' });
-  const names: string[] = [];
-  for await (const { name, version } of level.list()) names.push(`${name} ${version}`);
-  return names.sort();
-}
 
 async function putAll(pool: Pool): Promise<void> {
   for (const [name, size] of Object.entries(SIZES)) {
@@ -49,13 +34,6 @@ async function attributesIn(store: string, name: string): Promise<unknown> {
   await using level = await openStore(store, { access: 'read' });
   for await (const entry of level.list()) if (entry.name === name) return entry.attributes;
   return null;
-}
-
-/** The memory goes, as with a boot. */
-async function loseMemory(kept: KeptPool): Promise<void> {
-  for (const name of await readdir(kept.shmDirectory)) {
-    await rm(joinPath(kept.shmDirectory, name), { recursive: true, force: true });
-  }
 }
 
 test('everybody killed and the memory gone: what is safe is there, all else is lost', async (t) => {

@@ -160,7 +160,7 @@ export const command = defineCommand({
     await using _session = session;
     const { signal } = context;
     if (options.group !== undefined) {
-      const said = { attributes, timeoutMs, signal, lifetimeMs };
+      const said = { attributes, timeoutMs, signal, lifetimeMs, durability };
       tellPut(files, await putGroup(seat, options.group, files, said), options.json);
       return EXIT.ok;
     }
@@ -240,11 +240,8 @@ function checkTogether(
     );
   }
   if (group === undefined) return;
-  const others = [region, options.durability].some((each) => each !== undefined);
-  if (namesOne(options) || others || replace) {
-    throw new UsageError(
-      '--group takes no --name, --name-by, --region, --durability and --replace',
-    );
+  if (namesOne(options) || region !== undefined || replace) {
+    throw new UsageError('--group takes no --name, --name-by, --region and --replace');
   }
 }
 
