@@ -87,6 +87,7 @@ export class AgentServer implements DataHost {
     const gone = slabs.filter(({ slab }) => !there.has(slab));
     const restored = await this.#storer.restore(gone, versions, {
       create: (slab, size) => this.#store.create(slab, size),
+      refill: (slab, size, fill) => this.#store.refill(slab, size, fill),
       remove: (slab) => this.#store.remove(slab),
       bytesOf: (range) => this.#store.bytesOf(range),
     });

@@ -1,3 +1,4 @@
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert } from '../core/assert.js';
 import { AttaccaError } from '../core/errors.js';
@@ -136,6 +137,33 @@ export class SlabStore {
       );
     }
     this.#add(slab, size, 'read');
+  }
+
+  /**
+   * Makes a slab that was an adopted file once more, of what `fill` writes to a file of that size;
+   * whether it has written anything. Otherwise there is no slab.
+   */
+  async refill(
+    slab: number,
+    size: number,
+    fill: (file: FileHandle) => Promise<boolean>,
+  ): Promise<boolean> {
+    if (this.#directory === null) return false;
+    const name = `adopt-again-${slab}`;
+    const path = join(this.#directory, name);
+    try {
+      // What a manager that ended in between has left of it.
+      await rm(path, { force: true });
+      {
+        await using file = await open(path, 'wx+', 0o600);
+        await file.truncate(size);
+        if (!(await fill(file))) return false;
+      }
+      await this.adopt(slab, name, size);
+      return true;
+    } finally {
+      await rm(path, { force: true });
+    }
   }
 
   /** Removes a slab; who maps it keeps the bytes as long as it looks at them. */

@@ -1,3 +1,4 @@
+import type { FileHandle } from 'node:fs/promises';
 import { Reader } from '../core/bytes.js';
 import { AttaccaError } from '../core/errors.js';
 import { EXACT, readMap } from '../core/value-codec.js';
@@ -10,7 +11,7 @@ import type {
   VersionNamed,
   Why,
 } from './agent-messages.js';
-import type { PinnedRange } from './slab-store.js';
+import type { PinnedRange, SlabStore } from './slab-store.js';
 
 /** What the agent does for a store: the pool says what, and hears of it. */
 interface StorerOptions {
@@ -25,6 +26,7 @@ interface StorerOptions {
 /** Memory that is made anew for what comes back. */
 interface Restoring {
   readonly create: (slab: number, size: number) => Promise<void>;
+  readonly refill: SlabStore['refill'];
   readonly remove: (slab: number) => Promise<void>;
   readonly bytesOf: (range: StoredVersion) => Uint8Array;
 }
@@ -98,29 +100,70 @@ export class Storer {
     versions: readonly StoredVersion[],
     memory: Restoring,
   ): Promise<number[]> {
-    const { pool } = this.#options;
     const restored: number[] = [];
-    for (const { slab, size, adopted } of slabs) {
-      const within = adopted ? [] : versions.filter((each) => each.slab === slab);
+    for (const kept of slabs) {
+      const within = versions.filter(({ slab }) => slab === kept.slab);
       if (within.length === 0) continue;
-      const isMade = await memory.create(slab, size).then(
-        () => true,
-        () => false,
-      );
-      if (!isMade) continue;
-      let count = 0;
-      for (const each of within) {
-        const { name, version, row } = each;
-        const found = await this.#level
-          .get({ pool, name, version }, memory.bytesOf(each))
-          .catch(() => null);
-        if (found?.entry.size !== each.size) continue;
-        restored.push(row);
-        count++;
-      }
-      if (count === 0) await memory.remove(slab);
+      const back = kept.adopted
+        ? this.#readBackFile(kept, within, memory)
+        : this.#readBack(kept, within, memory);
+      restored.push(...(await back));
     }
     return restored;
+  }
+
+  async #readBack(
+    { slab, size }: KeptSlab,
+    within: readonly StoredVersion[],
+    memory: Restoring,
+  ): Promise<number[]> {
+    const isMade = await memory.create(slab, size).then(
+      () => true,
+      () => false,
+    );
+    if (!isMade) return [];
+    const { pool } = this.#options;
+    const rows: number[] = [];
+    for (const each of within) {
+      const { name, version, row } = each;
+      const found = await this.#level
+        .get({ pool, name, version }, memory.bytesOf(each))
+        .catch(() => null);
+      if (found?.entry.size === each.size) rows.push(row);
+    }
+    if (rows.length === 0) await memory.remove(slab);
+    return rows;
+  }
+
+  /** It was a file that was adopted, of any size: so it is written as one. */
+  async #readBackFile(
+    { slab, size }: KeptSlab,
+    within: readonly StoredVersion[],
+    memory: Restoring,
+  ): Promise<number[]> {
+    const rows: number[] = [];
+    const isMade = await memory
+      .refill(slab, size, async (file) => {
+        for (const each of within) {
+          const isBack = await this.#copy(each, file).catch(() => false);
+          if (isBack) rows.push(each.row);
+        }
+        return rows.length > 0;
+      })
+      .catch(() => false);
+    return isMade ? rows : [];
+  }
+
+  async #copy({ name, version, offset, size }: StoredVersion, file: FileHandle): Promise<boolean> {
+    const { pool } = this.#options;
+    const found = await this.#level.stream({ pool, name, version });
+    if (found?.entry.size !== size) return false;
+    let at = offset;
+    for await (const block of found.blocks) {
+      await writeAll(file, block, at);
+      at += block.length;
+    }
+    return true;
   }
 
   /**
@@ -143,6 +186,13 @@ export class Storer {
         if (!(error instanceof AttaccaError && error.code === 'disk-full')) throw error;
       }
     }
+  }
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, at + done);
+    done += bytesWritten;
   }
 }
 

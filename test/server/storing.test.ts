@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import { test } from 'node:test';
 import { Float, type Pool, Timestamp } from '../../src/client/index.js';
@@ -75,6 +76,30 @@ test('after a boot what lies in slabs is not believed, and comes from the store'
   await kept.start();
   await using pool = await member(kept, 'after');
   await checkAll(pool);
+});
+
+test('a file that was adopted is as safe, and comes back when the memory is gone', async (t) => {
+  const { kept } = await keptWithStore(t);
+  const bytes = someBytes(1_234_567, 5);
+  {
+    await using pool = await member(kept, 'before');
+    await writeFile(joinPath(pool.slabsDirectory ?? '', 'adopt-x'), bytes, { mode: 0o600 });
+    const object = pool.object('x', { space: { dtype: 'uint8', shape: [bytes.length] } });
+    await object.adopt('adopt-x', bytes.length);
+    await object.offer({ keep: true, durability: 'fsync' });
+  }
+  for (let round = 0; round < 2; round++) {
+    await kept.kill();
+    await loseMemory(kept);
+    await kept.start();
+    await using pool = await member(kept, `after${round}`);
+    await using got = await pool.object('x').demand({ timeoutMs: 10_000 });
+    assert.equal(Buffer.compare(got.copy() as Uint8Array, bytes), 0);
+  }
+  await using pool = await member(kept, 'last');
+  await pool.unkeep('x');
+  const { memory } = await pool.info();
+  assert.equal((memory as { offered: number }).offered, 0);
 });
 
 test('what is withdrawn goes from the store, and what a crash has left there', async (t) => {
