@@ -161,6 +161,48 @@ test('what waits for another offer of its name ends by its deadline, by CANCEL, 
   assert.equal(pool.pool.events.operationsHeld, 0);
 });
 
+test('of two that would be the same version the second does not touch the copy of the first', () => {
+  for (const ends of ['stored', 'full', 'cancelled', 'crash'] as const) {
+    const pool = new Harness(STORING);
+    const [first, second, third] = ['first', 'second', 'third'].map((name) => pool.member(name));
+    assert.ok(first !== undefined && second !== undefined && third !== undefined);
+    const reader = pool.member('reader').require('x');
+    const [one, two, three] = [first, second, third].map((member) =>
+      member.declare('x').offer(member.slice(member.name), { durability: FSYNC }).waits(),
+    );
+    assert.ok(one !== undefined && two !== undefined && three !== undefined);
+    assert.equal(pool.effectsOf('store').length, 1, 'the others have not had their turn');
+    const twin = restored(
+      saved((w) => savePool(pool.pool, w)),
+      restorePool,
+    );
+    assert.deepEqual(storesPending(twin), pool.effectsOf('store'));
+    if (ends === 'cancelled') first.cancel(one).ok();
+    else if (ends === 'crash') pool.crash(first.client);
+    else answer(pool, ends === 'full' ? { code: 'disk-full', message: 'full' } : null);
+    if (ends === 'stored') {
+      one.ok();
+      two.fails('already-offered');
+      three.fails('already-offered');
+      assert.deepEqual(unstored(pool), [], 'what was acknowledged stays in the store');
+    } else {
+      assert.equal(pool.effectsOf('store').length, 2);
+      answer(pool);
+      two.ok();
+      three.fails('already-offered');
+      const isAsked = ends !== 'full';
+      assert.deepEqual(unstored(pool), isAsked ? ['x 1'] : [], 'before the second is asked');
+      const kinds = pool.effects.flatMap(({ kind }) =>
+        kind === 'store' || kind === 'unstore' ? [kind] : [],
+      );
+      assert.deepEqual(kinds, isAsked ? ['store', 'unstore', 'store'] : ['store', 'store']);
+    }
+    reader.demand().delivered();
+    assert.equal(pool.pool.storeWaits.size, 0);
+    assert.equal(pool.pool.events.operationsHeld, 0);
+  }
+});
+
 test('a version that has come and gone meanwhile has had the number: it is stored as the next', () => {
   const pool = new Harness(STORING);
   const slow = pool.member('slow');
