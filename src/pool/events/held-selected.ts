@@ -35,7 +35,7 @@ function recordOf(offers: ReadonlyMap<string, number>): SelectedAhead {
   return { offers, bytes };
 }
 
-/** The objects that are as they were then, in ascending order; whether still selected is not seen. */
+/** The objects that are as they were then, ascending; whether still selected is not seen. */
 export function sameAsAhead(pool: PoolState, { offers }: SelectedAhead): number[] {
   const objects: number[] = [];
   for (const [name, offer] of offers) {
