@@ -18,6 +18,7 @@ import { bytesKept, compactPack, deadPacks, packsWithDead } from './compacting.j
 import { isDiskFull, sizeMismatch } from './failures.js';
 import { goOn } from './going-on.js';
 import { hashName, type NameHash } from './hasher.js';
+import { giveRoom, keepRoom } from './kept-room.js';
 import type { Problem, StoreParts } from './loading.js';
 import { removeOrphans } from './orphans.js';
 import { PACK_HEADER_BYTES, type Pack } from './pack.js';
@@ -97,6 +98,7 @@ export class DirectoryLevel implements Level {
     await goOn(reader, writer, packBytesMax);
     await removeDrafts(parts);
     if (!isRepair) await removeOrphans(reader);
+    await keepRoom(parts.disk);
     return new DirectoryLevel(reader, writer, options, onClose);
   }
 
@@ -229,7 +231,13 @@ export class DirectoryLevel implements Level {
     };
     const append = (): Promise<Slot | null> => this.#withRoom(writer, () => writer.append(record));
     const ended = await append().catch(async (error: unknown) => {
-      const gone = isDiskFull(error) ? await this.#dropFull(writer, key) : null;
+      if (!isDiskFull(error)) throw error;
+      if (this.#reader.slotOf(key)?.kind === RECORD_KIND.array) {
+        // Its folder has far more, and goes next.
+        await giveRoom(this.#reader.parts.disk);
+        return await writer.append(record);
+      }
+      const gone = await this.#dropFull(writer, key);
       if (gone === null) throw error;
       return gone;
     });
@@ -240,10 +248,9 @@ export class DirectoryLevel implements Level {
   /**
    * Deletes on a disk that has no room to write that: an object that counts no more lets its pack
    * go when it was the last of it. Null: others of it count; it is gone until the store is opened
-   * anew. An array stays: without its folder its record would tell of what is not there.
+   * anew.
    */
   async #dropFull(writer: PackWriter, key: LevelKey): Promise<Slot | null> {
-    if (this.#reader.slotOf(key)?.kind !== RECORD_KIND.object) return null;
     const gone = await writer.drop(this.#hashOf(key), key.version);
     if (gone === null) return null;
     // Once more, where the first was under way already.
@@ -418,9 +425,9 @@ export class DirectoryLevel implements Level {
       try {
         const { head } = await this.#reader.readSlot(ended, false);
         await this.#writer?.sync();
-        if (head.array !== null) {
-          await this.#reader.parts.disk.remove(`${ARRAYS}/${head.array.folder}`);
-        }
+        const { disk } = this.#reader.parts;
+        if (head.array !== null) await disk.remove(`${ARRAYS}/${head.array.folder}`);
+        await keepRoom(disk);
       } catch (error) {
         // It stays, and `fsck` tells of it: nobody waits for its end.
         if (!(error instanceof AttaccaError)) throw error;

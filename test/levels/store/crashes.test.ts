@@ -282,6 +282,34 @@ test('a full disk refuses puts by name, half of nothing is in, and there is room
   assert.deepEqual(await outcome(again, 'd'), bytesFor('d', 0, 30_000));
 });
 
+test('an array goes from a disk without a free byte, and what comes next finds its room', async () => {
+  const disk = new CrashDisk();
+  const level = await openStoreOn(disk, WRITE);
+  await put(level, 'small', bytesFor('small', 0, 500), 'fsync');
+  await put(level, 'large', bytesFor('large', 0, 30_000), 'fsync');
+  const bytesUsed = (): number =>
+    disk.paths().reduce((sum, path) => sum + disk.bytesOf(path).length, 0);
+  const all = bytesUsed();
+  disk.bytesMax = all;
+  const refused = await put(level, 'other', bytesFor('other', 0, 400)).catch((cause) => cause);
+  assert.ok(refused instanceof AttaccaError && refused.code === 'disk-full', String(refused));
+  const key = { pool: 'p', name: 'large', version: 1 };
+  assert.equal(await level.delete(key, { durability: 'fsync' }), true);
+  await put(level, 'next', bytesFor('next', 0, 20_000), 'fsync');
+  assert.equal((await disk.list('arrays')).filter(({ isFolder }) => isFolder).length, 1);
+  await level.close();
+  const again = await openStoreOn(disk, WRITE);
+  assert.deepEqual(again.problems, []);
+  assert.equal(await outcome(again, 'large'), null);
+  for (const [name, size] of [['small', 500] as const, ['next', 20_000] as const]) {
+    assert.deepEqual(await outcome(again, name), bytesFor(name, 0, size));
+  }
+  // Kept back again: the next one, too.
+  disk.bytesMax = bytesUsed();
+  assert.equal(await again.delete({ ...key, name: 'next' }, { durability: 'fsync' }), true);
+  await again.close();
+});
+
 test('of many puts at once those go in for which a full disk has room', async () => {
   const disk = new CrashDisk();
   const level = await openStoreOn(disk, WRITE);
