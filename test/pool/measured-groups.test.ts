@@ -145,13 +145,15 @@ test('a group that is cancelled, or whose session ends, while it is measured is 
 
 test('what follows on a handle of the group waits for it; silence decides after it is told', () => {
   const all = parties();
-  const { pool, contract } = all;
+  const { pool, producer, contract } = all;
   const { own, members } = group(all, 'g', { a: [1], b: [Number.NaN] });
   const offer = own.offerGroup(members).waits();
   const withdraw = members[0]?.[0].withdraw().waits();
   pool.pass(60_000);
   pool.answerAll();
   assert.deepEqual(contract.told, ['offer b']);
+  const [row] = producer.explain('g').value()['waits'] as { [key: string]: unknown }[];
+  assert.deepEqual([row?.['object'], row?.['because']], ['b', 'its offerGroup waits for guard']);
   pool.pass(999);
   offer.waits();
   pool.pass(1);

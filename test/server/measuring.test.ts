@@ -19,6 +19,9 @@ function wave(number: number): Float32Array {
   return values;
 }
 
+/** The begin of it, of which many have room in a pool; it is too large for a message. */
+const small = (number: number): Float32Array => wave(number).subarray(0, 20_000);
+
 function expected(values: Float32Array): { [key: string]: Value } {
   const bytes = new Uint8Array(values.buffer);
   const all = measure({ dtype: 'float32', byteOrder: 'little', fills: [] }, bytes);
@@ -77,6 +80,37 @@ test('killed while it measures: the next manager goes on, and tells the same', a
   for (const number of numbers) {
     const { statistics } = await pool.stat(`x/${number}`);
     assert.deepEqual(statistics, expected(wave(number)), `x/${number}, known before`);
+  }
+});
+
+test('killed while a group is measured: the next manager goes on, and the contract holds', async (t) => {
+  const kept = await KeptPool.make(t);
+  await kept.start();
+  await using guard = await member(kept, 'guard');
+  await using pool = await member(kept, 'm');
+  await using contract = await guard.subscribe({
+    ...{ kinds: 'offer', when: 'before', acknowledge: true, silence: 'deny' },
+    select: 'stats.min <= -90',
+  });
+  for (let round = 1; round <= 3; round++) {
+    // More than the agent has at a time.
+    const step = pool.group(`step/${round}`);
+    for (let number = 1; number <= 90; number++) step.add(`${round}/${number}`, small(number));
+    const offer = step.offer();
+    offer.catch(() => {});
+    // Taken in, and perhaps measured already.
+    for (let isHeld = false; !isHeld; ) {
+      const { waits } = await guard.explain(`step/${round}`).catch(() => ({ waits: [] }));
+      isHeld = (waits as readonly { readonly what: string }[]).some(({ what }) => what === 'held');
+    }
+    await kept.restart();
+    const told = await contract.wait({ timeoutMs: 60_000 });
+    assert.ok(told !== null);
+    const { 'stats.min': least, 'stats.nan': nan } = told.attributes;
+    assert.deepEqual([told.name, least, nan], [`${round}/90`, -90, 1]);
+    assert.equal(await contract.veto(told, 'too low'), true);
+    await assert.rejects(offer, { code: 'vetoed' });
+    await step.dispose();
   }
 });
 

@@ -1,7 +1,7 @@
 import { LIMITS } from '../../core/limits.js';
 import { decodeUtf8 } from '../../core/utf8.js';
 import type { Value } from '../../core/value.js';
-import { EVENT, EVENT_NAMES, messageName, SUBSCRIBE } from '../../protocol/index.js';
+import { EVENT, EVENT_NAMES, MESSAGE, messageName, SUBSCRIBE } from '../../protocol/index.js';
 import { nameOfMember } from '../looking.js';
 import { inWords, type Room } from '../room.js';
 import { VERSION } from '../rows.js';
@@ -147,11 +147,18 @@ export function addHeldWaits(
   for (const [seq, held] of pool.events.held) {
     if (waits.length >= LIMITS.explainRowsMax || room.isFull) return;
     const row = heldRow(pool, seq, held);
-    if (text === null || row['object'] === text) room.add(waits, row);
+    // A group waits for what is asked of one that is in it.
+    const isOfIt = text === null || row['object'] === text || groupOf(pool, held) === text;
+    if (isOfIt) room.add(waits, row);
   }
   addOtherWaits(pool, waits, room, text);
   addMeasureWaits(pool, waits, room, text);
   addBehindWaits(pool, waits, room, text);
+}
+
+/** The group that is held; null: it is something else. */
+function groupOf(pool: PoolState, held: HeldOperation): string | null {
+  return held.code === MESSAGE.offerGroup ? subjectOf(pool, held).object : null;
 }
 
 function heldRow(
