@@ -158,6 +158,13 @@ export const EVENT_CANARIES: { readonly [name: string]: Canary } = {
       };
     },
   },
+  'what has come while a request by a selector was held is changed with it': {
+    ...MOSTLY,
+    breaks: 'I9 changes',
+    plant: ({ pool }) => {
+      Object.defineProperty(pool, 'selectedAhead', { get: () => null, set: () => {} });
+    },
+  },
   'the next manager has forgotten what was held': {
     ...MOSTLY,
     breaks: 'G5 holds',

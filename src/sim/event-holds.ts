@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../core/errors.js';
 import { type EventName, MEMBER_NONE } from '../protocol/index.js';
 import type { EventOracle } from './event-oracle.js';
-import type { About, MEvent, MHeld, MSubscription } from './event-state.js';
+import type { About, MEvent, MHeld, MSelected, MSubscription } from './event-state.js';
 import type { Expected, MSession } from './oracle-state.js';
 
 /** How long an offer waits for who is behind: the pool's default. */
@@ -54,6 +54,8 @@ interface EventHoldsParts {
     operation: string,
     about: About,
   ) => readonly Omit<MEvent, 'isBefore' | 'seq'>[];
+  /** What is changed together, as a selector finds it; null: there is none. */
+  readonly selected: (about: About) => MSelected | null;
   /** Whether it offers a step that is too far ahead of somebody. */
   readonly isAhead: (session: MSession, operation: string, about: About) => boolean;
   /** Applies a request, and answers it; `refusal`: it is not to be. */
@@ -121,7 +123,8 @@ export class EventHolds {
     const none = { event: null, refusal: null, timer: Number.POSITIVE_INFINITY, since };
     const order = ++this.#asked;
     const what = { session, request, operation, about, apply, lanes: own, order, ...none };
-    const held: MHeld = { ...what, passed: new Set(), ends: null, waitsFor: new Map() };
+    const nothing = { passed: new Set<EventName>(), ends: null, selected: null };
+    const held: MHeld = { ...what, ...nothing, waitsFor: new Map() };
     const isBehind = own.some((lane) => lanes.has(lane) || (lane === END && lanes.size > 0));
     const isHeld = isBehind || this.#waitsForStep(held) || this.#asks(held);
     if (!isHeld) return false;
@@ -168,6 +171,7 @@ export class EventHolds {
       const question = events().ask(event);
       if (question === null || question.asked.length === 0) continue;
       held.event = question.event;
+      held.selected = this.#parts.selected(about);
       held.since = now();
       for (const one of question.asked) {
         held.waitsFor.set(one, now() + one.asked.deadlineMs);

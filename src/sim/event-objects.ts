@@ -4,6 +4,7 @@ import type { Answer } from './answers.js';
 import type { Asking, Client } from './asking.js';
 import { type EventHandle, handlesOf } from './event-handles.js';
 import { type About, EVENT_NAMES } from './event-state.js';
+import * as finding from './finding.js';
 import { contentOf } from './handle-requests.js';
 import { asker } from './object-requests.js';
 import { keyNumber } from './selectors.js';
@@ -256,6 +257,46 @@ function deleteOne(asking: Asking, client: Client, what: string, member: number)
     (w) => protocol.writeDelete(w, what, member, true),
     (oracle, session) => oracle.delete(what, true, oracle.asker(session, member)),
     { about: { member, name: what } },
+  );
+}
+
+/** Of one object: in which order several are changed is not foreseen. */
+function selector(asking: Asking): string {
+  const more = asking.of(['', '', ' and a = 1', ' and t = 1', ' and .state = "offered"']);
+  return `name = "${name(asking)}"${more}`;
+}
+
+/** Tags what a selector finds, which is asked of before as its name is. */
+export function tagSelected(asking: Asking, client: Client): void {
+  const text = selector(asking);
+  const set = new Map<string, Value>([['t', asking.dice(3)]]);
+  const member = asker(asking, client);
+  const dry = asking.dice(6) === 0;
+  const what = { selector: text, after: '', member, dry, tags: pairsOf(set), removed: [] };
+  asking.ask(
+    client,
+    `tag-selected ${dry ? 'dry ' : ''}t of ${text}`,
+    (w) => protocol.writeTagSelected(w, what),
+    (oracle, session) => {
+      const by = oracle.asker(session, member);
+      return finding.tagSelected(oracle, text, { by, dry, set, removed: [] });
+    },
+    { about: dry ? { member } : { member, selector: text, attributes: set } },
+  );
+}
+
+export function endSelected(asking: Asking, client: Client): void {
+  const text = selector(asking);
+  const how = asking.of(Object.values(protocol.END));
+  const member = asker(asking, client);
+  const dry = asking.dice(6) === 0;
+  asking.ask(
+    client,
+    `end-selected ${dry ? 'dry ' : ''}as ${how}: ${text}`,
+    (w) => protocol.writeEndSelected(w, { selector: text, after: '', member, dry, how }),
+    (oracle, session) =>
+      finding.endSelected(oracle, text, { by: oracle.asker(session, member), how, dry }),
+    { about: dry ? { member } : { member, selector: text, how } },
   );
 }
 

@@ -46,6 +46,8 @@ const ASK = {
   share,
   emit: objects.emit,
   tag: objects.tag,
+  'tag-selected': objects.tagSelected,
+  'end-selected': objects.endSelected,
   'delete-event': objects.deleteObject,
   seal: objects.seal,
   retract: objects.retract,
@@ -61,6 +63,7 @@ const OPERATIONS: readonly (keyof typeof ASK)[] = [
   ...(['broker', 'watch', 'watch', 'share', 'share', 'emit', 'emit', 'emit', 'tag'] as const),
   ...(['gate', 'quiet', 'seal', 'retract', 'withdraw', 'withdraw', 'delete-event'] as const),
   ...(['promise-event', 'promise-event', 'unsubscribe', 'wrongly'] as const),
+  ...(['tag-selected', 'tag-selected', 'end-selected', 'end-selected'] as const),
 ];
 
 /** One request, or a few that belong together, about events. */

@@ -48,7 +48,13 @@ export interface About {
   /** It offers in the place of what is kept. */
   readonly replaces?: boolean;
   readonly attributes?: ReadonlyMap<string, Value>;
+  /** What a selector finds is changed, and how it ends, of the codes of END. */
+  readonly selector?: string;
+  readonly how?: number;
 }
+
+/** What was selected when others were asked of it: by their names which version of each there was. */
+export type MSelected = ReadonlyMap<string, MVersion | null>;
 
 /** What a subscription asks for. */
 export interface MAsked {
@@ -158,6 +164,8 @@ export interface MHeld {
   /** Of what those were told who have to let it go; null: it is not its turn. */
   event: MEvent | null;
   readonly waitsFor: Map<MSubscription, number>;
+  /** What a selector had found of which they were told; null: nothing. */
+  selected: MSelected | null;
   /** Since when it is held. */
   since: number;
   /** When it is looked at who has been silent for too long; Infinity: never. */

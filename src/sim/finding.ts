@@ -28,6 +28,13 @@ export function selectedBy(oracle: Oracle, selector: Selector): MObject[] {
   return [...oracle.objects.values()].filter((object) => isSelected(selector, object));
 }
 
+/** What a request is to change: of one that was held what it was asked of, and is the same. */
+function selectedToChange(oracle: Oracle, text: string): MObject[] {
+  const { selectedAhead: ahead } = oracle;
+  const all = selectedBy(oracle, readSelector(text));
+  return all.filter(({ name, current }) => ahead === null || ahead.get(name) === current);
+}
+
 /** What an answer holds of an object. */
 export function rowOf(oracle: Oracle, object: MObject, detail: number): string {
   const { name } = object;
@@ -194,7 +201,7 @@ export function tagSelected(
     readonly removed: readonly string[];
   },
 ): Expected {
-  const objects = selectedBy(oracle, readSelector(text));
+  const objects = selectedToChange(oracle, text);
   // What has what it should already is not changed.
   const changed = objects.filter(({ tags }) => {
     const then = new Map(tags);
@@ -202,7 +209,7 @@ export function tagSelected(
     for (const [key, value] of change.set) then.set(key, value);
     return textOf(Object.fromEntries(then)) !== textOf(Object.fromEntries(tags));
   });
-  if (!change.dry) for (const { name } of objects) oracle.tag(name, change, change.by);
+  if (!change.dry) for (const { name } of changed) oracle.tag(name, change, change.by);
   return changes(objects, [], objects.length - changed.length);
 }
 
@@ -212,11 +219,13 @@ export function endSelected(
   text: string,
   { by, how, dry }: { readonly by: MMember | null; readonly how: number; readonly dry: boolean },
 ): Expected {
-  const objects = selectedBy(oracle, readSelector(text));
+  const objects = selectedToChange(oracle, text);
   const refused: { readonly name: string; readonly code: string }[] = [];
-  for (const { name, current, handles } of objects) {
+  for (const object of objects) {
+    const { name, current, handles } = object;
     const mayUnkeep = current !== null && current.scope === 'pool';
-    const isRequired = [...handles].some(({ state }) => state === 'required');
+    const isKept = [...oracle.versions].some((each) => each.object === object && each.pins > 0);
+    const isRequired = isKept || [...handles].some(({ state }) => state === 'required');
     if (how === END.unkeep && !mayUnkeep) refused.push({ name, code: 'wrong-state' });
     else if (how === END.delete && isRequired) refused.push({ name, code: 'object-required' });
     else if (dry) continue;

@@ -2,12 +2,21 @@
  * The model of a pool. In one file, past 500 lines: it is the contract said once more, rule by
  * rule, and whoever asks why an answer is expected reads it from one end to the other.
  */
+import { assert } from '../core/assert.js';
 import type { ErrorCode } from '../core/errors.js';
 import { Timestamp, type Value } from '../core/value.js';
-import { type EventName, MEMBER_NONE } from '../protocol/index.js';
+import { END, type EventName, MEMBER_NONE } from '../protocol/index.js';
 import { EventHolds } from './event-holds.js';
 import { EventOracle } from './event-oracle.js';
-import { type About, DEPENDS_ON, isFollowed, type MEvent, type MHeld } from './event-state.js';
+import {
+  type About,
+  DEPENDS_ON,
+  isFollowed,
+  type MEvent,
+  type MHeld,
+  type MSelected,
+} from './event-state.js';
+import { readSelector, selectedBy } from './finding.js';
 import { GroupOracle } from './group-oracle.js';
 import { MeetingOracle } from './meeting-oracle.js';
 import { OpenOracle } from './open-oracle.js';
@@ -85,6 +94,8 @@ export class Oracle {
   readonly steps: StepOracle;
   readonly meetings: MeetingOracle;
   readonly groups: GroupOracle;
+  /** What a request by a selector was held for that is done just now. */
+  selectedAhead: MSelected | null = null;
 
   constructor(now: number, book: Book, versions = new Set<MVersion>()) {
     this.now = now;
@@ -113,6 +124,7 @@ export class Oracle {
       now: () => this.now,
       events: () => this.events,
       announce: (session, operation, about) => this.#announce(session, operation, about),
+      selected: (about) => this.#selected(about),
       perform: (held, refusal) => this.#perform(held, refusal),
       isAhead: (session, operation, about) => this.#isAhead(session, operation, about),
     });
@@ -191,11 +203,13 @@ export class Oracle {
   }
 
   /** An operation was let go, or is not to be. */
-  #perform({ session, request, apply }: MHeld, refusal: ErrorCode | null): void {
+  #perform({ session, request, apply, selected }: MHeld, refusal: ErrorCode | null): void {
+    this.selectedAhead = selected;
     this.#apply(session, request, () => {
       if (refusal !== null) throw new Refusal(refusal);
       return apply();
     });
+    this.selectedAhead = null;
     this.#settle();
     this.serve();
     // What is let go next may bring back what has ended here.
@@ -221,7 +235,8 @@ export class Oracle {
     const { name = '' } = about;
     const object = this.objects.get(name);
     if (operation === 'declare') {
-      const said = new Map([...attributes, ...(object?.tags ?? [])]);
+      const own = attributes.size > 0 ? attributes : (object?.current?.attributes ?? attributes);
+      const said = new Map([...own, ...(object?.tags ?? [])]);
       return member === null ? [] : [{ ...none, kind: 'declare', member, name, attributes: said }];
     }
     if (operation === 'tag' || operation === 'delete') {
@@ -231,6 +246,7 @@ export class Oracle {
       if (operation === 'delete') return [{ ...event, ends: object.current }];
       return [{ ...event, attributes: new Map([...event.attributes, ...attributes]) }];
     }
+    if (about.selector !== undefined) return this.#announceSelected(operation, about, member);
     const handle = session.handles.get(about.handle ?? -1);
     if (handle === undefined) return [];
     const { state, version } = handle;
@@ -243,6 +259,33 @@ export class Oracle {
     if (operation !== 'offer' || replaced === null || replaced.scope !== 'pool') return events;
     const end = { ...this.#ofVersion('withdraw', replaced), member: handle.member };
     return [...events, { ...end, ends: replaced }];
+  }
+
+  /** What is changed of what a selector finds: one object at most. */
+  #announceSelected(
+    operation: string,
+    { selector = '', how, attributes = new Map(), member: number }: About,
+    member: MMember | null,
+  ): Omit<MEvent, 'isBefore' | 'seq'>[] {
+    if (member === null && number !== MEMBER_NONE) return [];
+    const [object, ...others] = selectedBy(this, readSelector(selector));
+    assert(others.length === 0, 'in which order several are told of is not foreseen');
+    if (object === undefined) return [];
+    const { current, tags } = object;
+    if (operation === 'tag-selected') {
+      if ([...attributes].every(([key, value]) => tags.get(key) === value)) return [];
+      const event = this.#ofName('tag', object, member);
+      return [{ ...event, attributes: new Map([...event.attributes, ...attributes]) }];
+    }
+    if (how !== END.unkeep) return [this.#ofName('delete', object, member)];
+    if (current?.scope !== 'pool') return [];
+    return [{ ...this.#ofVersion('withdraw', current), member }];
+  }
+
+  #selected({ selector }: About): MSelected | null {
+    if (selector === undefined) return null;
+    const found = selectedBy(this, readSelector(selector));
+    return new Map(found.map(({ name, current }) => [name, current]));
   }
 
   /** Whether it offers what is not begun, of a step that is too far ahead. */
@@ -260,8 +303,11 @@ export class Oracle {
     { member, object, said, state, version }: MHandle,
     number = version?.number ?? 0,
   ): Omit<MEvent, 'isBefore' | 'seq'> {
-    const own = state === 'withdrawn' ? [] : said.attributes;
-    const attributes = new Map([...(version?.attributes ?? own), ...object.tags]);
+    const own = state === 'withdrawn' ? new Map<string, Value>() : said.attributes;
+    // Of what it offers a handle says all itself.
+    const isOffer = kind === 'offer' || kind === 'seal';
+    const saidNow = own.size > 0 || isOffer ? own : (object.current?.attributes ?? own);
+    const attributes = new Map([...(version?.attributes ?? saidNow), ...object.tags]);
     return { kind, member, name: object.name, topic: '', version: number, attributes };
   }
 

@@ -66,3 +66,45 @@ test('a number that is free again is whose who took it then', () => {
   other.offer('y');
   assert.deepEqual(mine.told.slice(-1), ['offer y']);
 });
+
+test('what a handle does not say itself is told of the object as it is then', () => {
+  const pool = new Harness();
+  const kinds = ['declare', 'require', 'demand', 'retract', 'dispose', 'seal', 'offer'] as const;
+  const watcher = pool.member('w').subscribe({ kinds: [...kinds], select: '.member = "reader"' });
+  const guard = pool.member('guard').subscribe({
+    ...{ kinds: ['declare'], before: true, acknowledge: true },
+    select: 'param = "t" and .dtype = "uint8" and .member = "reader"',
+  });
+  const producer = pool.member('p');
+  const said = { space: { dtype: 'uint8' }, attributes: { param: 't' } } as const;
+  producer.declare('x', said).offer('x').ok();
+  producer.tag('x', { seen: true }).ok();
+  const reader = pool.member('reader');
+  const one = reader.declare('x');
+  one.declared.waits();
+  guard.acknowledge().ok();
+  one.declared.ok();
+  one.demand();
+  one.dispose().ok();
+  const two = reader.declare('x');
+  guard.acknowledge().ok();
+  two.require();
+  two.retract().ok();
+  two.dispose().ok();
+  const all = ['declare', 'require', 'demand', 'dispose'];
+  assert.deepEqual(
+    watcher.told,
+    [...all, 'declare', 'require', 'retract', 'dispose'].map((kind) => `${kind} x`),
+  );
+  for (const { attributes } of watcher.events) {
+    assert.deepEqual({ ...attributes }, { param: 't', seen: true });
+  }
+  // What it says itself is what it offers, and it alone.
+  const own = reader.declare('x', { attributes: { mine: 1 } });
+  own.declared.ok();
+  assert.deepEqual({ ...watcher.last.attributes }, { mine: 1, seen: true });
+  const bare = reader.declare('x');
+  guard.acknowledge().ok();
+  bare.seal().ok();
+  assert.deepEqual({ ...watcher.last.attributes }, { seen: true });
+});

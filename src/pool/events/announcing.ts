@@ -223,12 +223,19 @@ function addDeclare(pool: PoolState, session: Session, kind: number): number {
   readDeclare(reader, declare);
   const member = session.members.get(declare.member);
   if (member === undefined) return 0;
-  const attributes = pool.attributes.store(bytes, declare.attributes, session.keys);
-  const space = pool.spaces.intern(bytes, declare.spaceStart, declare.spaceEnd);
+  const own = pool.attributes.store(bytes, declare.attributes, session.keys);
+  const ownSpace = pool.spaces.intern(bytes, declare.spaceStart, declare.spaceEnd);
   const { nameStart, nameEnd } = declare;
   const name = bytes.subarray(nameStart, nameEnd);
   const object = findObject(pool, bytes, nameStart, nameEnd);
-  const tags = object === 0 ? 0 : pool.attributes.use(pool.objects.get(object, OBJECT.tags));
+  const { versions, objects } = pool;
+  const tags = object === 0 ? 0 : pool.attributes.use(objects.get(object, OBJECT.tags));
+  const current = object === 0 ? 0 : objects.get(object, OBJECT.current);
+  // Of what it does not say itself that is told which is said of the object now.
+  const said = (field: typeof VERSION.attributes | typeof VERSION.space): number =>
+    current === 0 ? 0 : versions.get(current, field);
+  const attributes = own !== 0 ? own : pool.attributes.use(said(VERSION.attributes));
+  const space = ownSpace !== 0 ? ownSpace : pool.spaces.use(said(VERSION.space));
   return addNamed(pool, kind, member, name, { attributes, tags, space });
 }
 

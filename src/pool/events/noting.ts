@@ -9,7 +9,7 @@ import { endProducer, noteStep, noteStepOf } from './queues.js';
 
 /**
  * Notes what has happened to an object by a handle, and tells those who want to know: what the
- * version says, else what the handle says itself.
+ * version says, else what the handle says itself, else what is said of the object now.
  */
 export function noteHandle(pool: PoolState, kind: number, handle: number): void {
   if ((pool.events.kinds & (1 << kind)) === 0) return;
@@ -36,13 +36,27 @@ export function addHandle(
   const number = version !== 0 || bound === 0 ? version : versions.get(bound, VERSION.number);
   const seq = begin(pool, kind, member, number);
   setName(pool, object);
-  setSaid(
-    pool,
-    bound === 0 ? handles.get(handle, HANDLE.attributes) : versions.get(bound, VERSION.attributes),
-    pool.objects.get(object, OBJECT.tags),
-    bound === 0 ? handles.get(handle, HANDLE.space) : versions.get(bound, VERSION.space),
-  );
+  const tags = pool.objects.get(object, OBJECT.tags);
+  const attributes = saidWith(pool, kind, handle, HANDLE.attributes, VERSION.attributes);
+  setSaid(pool, attributes, tags, saidWith(pool, kind, handle, HANDLE.space, VERSION.space));
   return seq;
+}
+
+/** A record of what is said with a handle; of what it offers it says all itself. */
+function saidWith(
+  { handles, objects, versions }: PoolState,
+  kind: number,
+  handle: number,
+  own: typeof HANDLE.attributes | typeof HANDLE.space,
+  ofVersion: typeof VERSION.attributes | typeof VERSION.space,
+): number {
+  const bound = handles.get(handle, HANDLE.version);
+  if (bound !== 0) return versions.get(bound, ofVersion);
+  const said = handles.get(handle, own);
+  const code = kind & 0xff;
+  if (said !== 0 || code === EVENT.offer || code === EVENT.seal) return said;
+  const current = objects.get(handles.get(handle, HANDLE.object), OBJECT.current);
+  return current === 0 ? 0 : versions.get(current, ofVersion);
 }
 
 /** Who does something: a member, a step queue by its name, or nobody in particular. */
