@@ -53,7 +53,7 @@ export interface About {
   readonly how?: number;
 }
 
-/** What was selected when others were asked of it: by their names which version of each there was. */
+/** What was selected when others were asked of it: by their names which version each had. */
 export type MSelected = ReadonlyMap<string, MVersion | null>;
 
 /** What a subscription asks for. */
