@@ -1,5 +1,6 @@
 import type { PoolView } from '../client/pool-view.js';
 import { counted } from '../core/counted.js';
+import { AttaccaError } from '../core/errors.js';
 import { formatDuration } from './duration.js';
 import { listOf, mapOf, numberOf, printable, quoted, textOf } from './format.js';
 
@@ -65,6 +66,23 @@ export async function promisedText(view: PoolView): Promise<string> {
     return `; until ${counted(open, 'promise')} of the pool ${open === 1 ? 'is' : 'are'} closed`;
   } catch {
     return '';
+  }
+}
+
+/** Why an object is not there; null: it is. */
+export async function whyAbsent(view: PoolView, name: string): Promise<string | null> {
+  const nobody = 'nobody has offered or promised it';
+  try {
+    const { offered = null, promises = [] } = await view.explain(name);
+    if (offered !== null) return null;
+    const open = listOf(promises).map(mapOf);
+    const by = open.filter(({ state }) => textOf(state) !== 'closed');
+    if (by.length === 0) return nobody;
+    const who = [...new Set(by.map(({ member }) => printable(textOf(member))))];
+    return `${who.join(', ')} promised it, and has not offered it`;
+  } catch (error) {
+    if (error instanceof AttaccaError && error.code === 'unknown-object') return nobody;
+    throw error;
   }
 }
 

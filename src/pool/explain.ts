@@ -150,7 +150,7 @@ function requireRow(pool: PoolState, object: number, handle: number, who: Awaite
     because: unready
       ? `it is offered, but not ready; ${missingText(pool, version)}`
       : bound
-        ? `it is offered: ${member} has only to demand it`
+        ? `${boundText(pool, object, version)}: ${member} has only to demand it`
         : `${what} not offered; ${awaitedText(who, member)}`,
     endsWith: bound
       ? `a demand or retract of ${member}`
@@ -158,6 +158,13 @@ function requireRow(pool: PoolState, object: number, handle: number, who: Awaite
         ? 'an offer, a closed promise, its deadline'
         : 'a seal, the end of the open version, its deadline',
   };
+}
+
+/** Of a require that has its version: whether that is still the one that is offered. */
+function boundText(pool: PoolState, object: number, version: number): string {
+  if (version === pool.objects.get(object, OBJECT.current)) return 'it is offered';
+  const number = pool.versions.get(version, VERSION.number);
+  return `version ${number} is withdrawn, and kept for it`;
 }
 
 /** All waits of the pool, those of objects first, then those for memory. */

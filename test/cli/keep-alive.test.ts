@@ -26,6 +26,31 @@ test('keep-alive keeps an object whose provider has gone, until the other is the
   ]);
 });
 
+test('keep-alive says what is not there, and that it never came', async () => {
+  await using pool = await testPool();
+  const around = { pool: pool.address };
+  await using model = await join({ address: pool.address, member: 'model' });
+  await model.promise('next');
+  await model.put('old', new Uint8Array(1));
+  const keeping = startAttacca(['keep-alive', 'old', 'odl', '--until', 'next'], around);
+  await keeping.complained(/keeps "old"/u);
+  await model.put('next', new Uint8Array(1));
+  const { code, err } = await keeping.ended;
+  assert.equal(code, 0);
+  assert.deepEqual(err.split('\n'), [
+    'attacca keep-alive: "odl" is kept when it comes: nobody has offered or promised it',
+    'attacca keep-alive: waits for "next": model promised it, and has not offered it',
+    'attacca keep-alive: keeps "old" version 1',
+    'attacca keep-alive: "odl" never came: it was not kept',
+    '',
+  ]);
+  const json = await attacca(['keep-alive', 'odl', '--until', 'old', '--json'], around);
+  assert.deepEqual(jsonLines(json.out), [
+    { name: 'odl', held: false },
+    { name: 'old', version: 1, until: true },
+  ]);
+});
+
 test('keep-alive says who did not offer what would end it, and ends by Ctrl-C', async () => {
   await using pool = await testPool();
   const around = { pool: pool.address };

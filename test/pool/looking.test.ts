@@ -247,7 +247,12 @@ test('explain: what is offered, its readers, and versions that are withdrawn and
   });
   assert.deepEqual(readers, ['reader']);
   assert.deepEqual(withdrawn, [{ version: 1, requires: 1, readers: 1, standing: 0, bytes: 3 }]);
-  assert.match(String(waits?.[0]?.['because']), /reader has only to demand it/);
+  const because = 'version 1 is withdrawn, and kept for it: reader has only to demand it';
+  assert.equal(waits?.[0]?.['because'], because);
+  reader.require('y');
+  writer.offer('y', 'two');
+  const rows = (reader.explain('y').value() as { [key: string]: Row[] })['waits'];
+  assert.equal(rows?.[0]?.['because'], 'it is offered: reader has only to demand it');
   reader.explain('nothing').fails('unknown-object');
 });
 
