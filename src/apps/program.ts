@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { PoolEvent } from '../client/index.js';
+import { nearest } from '../core/suggest.js';
 import { systemCode, whyFailed } from '../core/system-errors.js';
 import { Timestamp, type Value } from '../core/value.js';
 import { eventJson, formatTimestamp, toJson } from './json.js';
@@ -45,7 +46,26 @@ export class CannotStart extends Error {
 
 const STDERR = 2;
 const GRACE_MS = 5_000;
+const PLACEHOLDERS = ['name', 'version', 'member', 'kind', 'seq', 'time', 'run'] as const;
 const PLACEHOLDER = /\{(name|version|member|kind|seq|time|run|attributes\.([^{}]+))\}/gu;
+
+/**
+ * What is almost a placeholder, and what it would be; null: none is. Other braces are a program's
+ * own, and so is a variable of the shell.
+ */
+export function mistypedPlaceholder(
+  words: readonly string[],
+): { readonly found: string; readonly meant: string } | null {
+  for (const word of words) {
+    for (const [found, name = '', key] of word.matchAll(/(?<!\$)\{([a-z]+)(?:\.([^{}]+))?\}/gu)) {
+      const known = key === undefined ? PLACEHOLDERS : ['attributes'];
+      const [meant] = nearest(name, known, 1);
+      if (meant === undefined || meant === name) continue;
+      return { found, meant: key === undefined ? `{${meant}}` : `{${meant}.${key}}` };
+    }
+  }
+  return null;
+}
 
 /**
  * Runs a program for each event: its JSON on standard input, ATTACCA_RUN_ID and ATTACCA_ATTEMPT in

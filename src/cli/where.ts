@@ -41,11 +41,17 @@ export async function checkedSelector(text: string): Promise<string> {
   });
 }
 
+/** How a command tells what it notes beside its results. */
+export interface Saying {
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
 /** Of a selector that selects nothing, says which of its keys no object has: likely mistyped. */
 export async function sayUnknownKeys(
   view: PoolView,
   selector: string,
-  { json, quiet }: { readonly json: boolean; readonly quiet: boolean },
+  { json, quiet }: Saying,
 ): Promise<void> {
   if (quiet) return;
   const { unknownKeys = [] } = await view.explainSelector(selector);
@@ -62,7 +68,7 @@ export async function sayUnknownKeys(
 export async function sayMistypedKeys(
   view: PoolView,
   selector: string | undefined,
-  { json, quiet }: { readonly json: boolean; readonly quiet: boolean },
+  { json, quiet }: Saying,
 ): Promise<void> {
   if (quiet || selector === undefined) return;
   const { unknownKeys = [] } = await view.explainSelector(selector);
@@ -74,7 +80,8 @@ export async function sayMistypedKeys(
   }
 }
 
-function unknownText(key: string, meant: string): string {
+/** What is said of a key that no object has. */
+export function unknownText(key: string, meant: string): string {
   const mend = meant === '' ? '' : `; did you mean ${quoted(meant)}?`;
   return `no object has ${quoted(key)}${mend}`;
 }

@@ -33,14 +33,21 @@ const WORD_CHARACTERS_MAX = 40;
 /** Words that are as near as one another. */
 const SUGGESTIONS_MAX = 3;
 
-/** The words that were probably meant, the best first: a third of each may be wrong. */
-export function nearest(word: string, words: readonly string[]): readonly string[] {
+/**
+ * The words that were probably meant, the best first: a third of each may be wrong, by `most`
+ * edits at the most.
+ */
+export function nearest(
+  word: string,
+  words: readonly string[],
+  most = Number.POSITIVE_INFINITY,
+): readonly string[] {
   if (word.length > WORD_CHARACTERS_MAX) return [];
   let best: { readonly word: string; readonly bias: number }[] = [];
   let bestEdits = Number.POSITIVE_INFINITY;
   for (const each of words) {
     const prefix = word.length >= 2 && each.startsWith(word);
-    const editsMax = Math.max(1, Math.ceil(each.length / 3));
+    const editsMax = Math.min(most, Math.max(1, Math.ceil(each.length / 3)));
     const bias = Math.abs(word.length - each.length);
     // There are as many edits at least: of many words most need no closer look.
     if (!prefix && bias > Math.min(editsMax, bestEdits)) continue;

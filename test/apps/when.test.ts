@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type WhenOptions, type WhenSummary, when } from '../../src/apps/index.js';
+import { mistypedPlaceholder } from '../../src/apps/program.js';
 import { join, type Pool } from '../../src/client/index.js';
 import { testPool } from '../../src/testing/index.js';
 
@@ -120,4 +121,26 @@ test('who forbids that a run is told does not forbid the run', async () => {
   assert.deepEqual([done, failed], [1, 1]);
   await guard.close();
   await forbidding;
+});
+
+test('braces of a program stay; what is almost a placeholder is told', () => {
+  const own = [
+    '{print}',
+    '\u0024{nam}',
+    '{}',
+    '{date}',
+    '{node}',
+    '{name}',
+    '{attributes.step}',
+    '{ nam}',
+  ];
+  assert.equal(mistypedPlaceholder(['awk', ...own]), null);
+  for (const [found, meant] of [
+    ['{nam}', '{name}'],
+    ['{nmae}', '{name}'],
+    ['{members}', '{member}'],
+    ['{attribute.step}', '{attributes.step}'],
+  ] as const) {
+    assert.deepEqual(mistypedPlaceholder(['x', `y${found}z`]), { found, meant });
+  }
 });

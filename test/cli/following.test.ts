@@ -152,8 +152,20 @@ test('queues are defined, listed and forgotten; explain and info say who keeps w
   }
   assert.equal((await attacca(['queue', 'f', '--forget'], around)).code, 0);
   assert.equal((await attacca(['queue'], around)).out, '');
-  assert.equal((await attacca(['queue', 'all', '-w', 'true', '--by', 's'], around)).code, 0);
-  assert.match((await attacca(['queue', 'all'], around)).out, /^"all" {2}by s {2}no steps/u);
+  await model.put('p', Uint8Array.of(1), { attributes: { step: 1 } });
+  const by = async (key: string, where = 'true'): Promise<readonly [number | null, string]> => {
+    const line = ['queue', `by-${key}`, '-w', where, '--by', key, '--keep', '9'];
+    const { code, err } = await attacca(line, around);
+    return [code, err];
+  };
+  assert.deepEqual(await by('s'), [0, 'attacca queue: no object has "s"\n']);
+  const none = (key: string) => `no object has "${key}"; did you mean "step"?\n`;
+  assert.deepEqual(await by('stpe'), [0, `attacca queue: ${none('stpe')}`]);
+  assert.deepEqual(await by('step', 'stpe > 1'), [0, none('stpe')]);
+  assert.match(
+    (await attacca(['queue', 'by-s'], around)).out,
+    /^"by-s" {2}by s {2}keep 9 {2}no steps {2}1 of no/u,
+  );
 });
 
 test('what a queue selects and is of no step is counted, and said of each', async () => {
@@ -214,6 +226,13 @@ test('what is no command line says what would be', async () => {
     [['queue', 'a', '--keep', '0'], /1 or more/u],
     [['queue', 'a', '--keep', '1'], /say -w SELECTOR/u],
     [['queue', 'a', '-w', 'true', '--by', ''], /name of an attribute/u],
+    [['queue', 'a', '-w', 'true', '--by', 's'], /would bound nothing: say --keep N/u],
+    [['events', '--list', '-w', 'a = 1'], /--where does not go with it/u],
+    [['events', '--list', 'offer'], /takes no KIND/u],
+    [['events', '--list', '--complete'], /--complete does not go with it/u],
+    [['watch', '.', '--name', '{pth}'], /there is no \{pth\}; did you mean \{path\}/u],
+    [['when', 'true', '--', 'echo', '{nam}'], /there is no \{nam\}; did you mean \{name\}/u],
+    [['when', 'true', '--', 'echo', 'x{attribute.a}'], /did you mean \{attributes\.a\}/u],
     [['queue', 'a', '-w', 'true', '--forget'], /--forget goes with a NAME alone/u],
     [['queue', '--keep', '1'], /needs a NAME/u],
   ] as const) {

@@ -52,6 +52,12 @@ test('versions and pools are told apart; names are printed once', async (t) => {
       ['b/c', 1, LARGE],
     ],
   );
+  const mistyped = await run('ls', '--store', 'kept', '-w', '.bytse > 1 and `no such` = 1');
+  assert.deepEqual([mistyped.code, mistyped.out], [0, '']);
+  assert.equal(
+    mistyped.err,
+    'no object has ".bytse"; did you mean ".bytes"?\nno object has "no such"\n',
+  );
   const selected = await run('ls', '--store', 'kept', '-w', '.pool = "other" or size > 1e6', '-0');
   assert.equal(selected.out, 'b/c\0twice\0');
   const file = await run('get', '--store', 'kept', 'a', '-o', 'a.bin');

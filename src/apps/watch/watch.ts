@@ -97,8 +97,8 @@ export async function watch(
 
 const PLACEHOLDERS = ['path', 'dir', 'file', 'stem', 'ext'] as const;
 
-/** One that is not known would name all files alike. */
-function checkPattern(pattern: string): void {
+/** `bad-argument` of a placeholder that is not known: it would name all files alike. */
+export function checkPattern(pattern: string): void {
   for (const [found, word = ''] of pattern.matchAll(/\{([^{}]*)\}/gu)) {
     if (PLACEHOLDERS.some((known) => known === word)) continue;
     const [meant] = nearest(word, PLACEHOLDERS);

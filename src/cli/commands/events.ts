@@ -76,7 +76,7 @@ export const command = defineCommand({
     ['attacca events --as archive --forget', 'end that for good'],
   ],
   async run(context, { options, words }) {
-    if (options.list) return await list(context, options);
+    if (options.list) return await list(context, words, options);
     if (isForgotten(words, options)) return await forget(context, options);
     const most = countOf(options.count);
     const forMs = options.for === undefined ? undefined : parseDuration(options.for, '--for');
@@ -126,7 +126,14 @@ async function forget(context: Context, options: Options): Promise<number> {
 }
 
 /** Subscriptions, those that are furthest behind first. */
-async function list(context: Context, options: Options): Promise<number> {
+async function list(context: Context, words: readonly string[], options: Options): Promise<number> {
+  const { where, from, as, count, for: forTime, member, complete, forget: ends } = options;
+  const given = { where, from, as, count, for: forTime, member };
+  const [extra] = Object.entries(given).flatMap(([name, said]) => (said === undefined ? [] : name));
+  const flag = extra ?? (complete ? 'complete' : ends ? 'forget' : null);
+  if (flag !== null)
+    throw new UsageError(`--list is of all subscriptions: --${flag} does not go with it`);
+  if (words.length > 0) throw new UsageError('--list is of all subscriptions, and takes no KIND');
   await using session = await openPool(context, options);
   const { subscriptions } = await session.view.info();
   for (const one of Array.isArray(subscriptions) ? subscriptions : []) {

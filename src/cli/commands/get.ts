@@ -259,7 +259,8 @@ async function getStored(
     import('../pool/sink.js'),
   ]);
   const failures = new Failures(context.command, options.json);
-  const names = chosen.kind === 'names' ? chosen.names : await storedNames(store, chosen.selector);
+  const names =
+    chosen.kind === 'names' ? chosen.names : await storedNames(store, chosen.selector, options);
   await using objects = await openStored(store);
   for (const name of names) {
     try {

@@ -76,7 +76,7 @@ async function listStore(
   const { store = '', json, long, attributes } = options;
   if (options.pool !== undefined) throw new UsageError('say --pool or --store, not both');
   const { storedJson, storedObjects, storedTable } = await import('../store/stored.js');
-  const entries = await storedObjects(store, selector);
+  const entries = await storedObjects(store, selector, options);
   if (json) printAll(entries.map(storedJson), '\n');
   else if (long || attributes) {
     print(storedTable(entries, { attributes }, styleFor(stdoutIsTerminal(), environment)));

@@ -1,15 +1,21 @@
 import { defineStepQueue } from '../../client/events/step-queue.js';
+import type { PoolView } from '../../client/pool-view.js';
 import { AttaccaError } from '../../core/errors.js';
+import { keyText } from '../../core/selector/printer.js';
+import { nearest } from '../../core/suggest.js';
 import type { ValueMap } from '../../core/value.js';
 import { defineCommand } from '../command.js';
 import { EXIT, UsageError } from '../exit.js';
 import { listOf, mapOf, numberOf, quoted, textOf } from '../format.js';
 import { toJson } from '../json.js';
 import { COMMON_OPTIONS, POOL_OPTION } from '../options.js';
-import { print } from '../output.js';
+import { print, say } from '../output.js';
 import { openPool } from '../pool/open.js';
 import { steplessIn } from '../stepless.js';
-import { checkedSelector, WHERE_OPTION } from '../where.js';
+import { checkedSelector, sayMistypedKeys, WHERE_OPTION } from '../where.js';
+
+/** The attribute that says the step, where none is named. */
+const STEP = 'step';
 
 export const command = defineCommand({
   usage: ['[NAME]', 'NAME -w SELECTOR [--by KEY] [--keep N] [--max-ahead N]', 'NAME --forget'],
@@ -17,7 +23,7 @@ export const command = defineCommand({
     Defines a step queue: of the objects that SELECTOR selects the steps, which an attribute says.
     The newest steps are kept, the oldest withdrawn by the pool; an offer that begins a step waits
     while too many earlier ones wait for somebody who requires them (docs/steps.md). The pool keeps
-    the definition; SELECTOR true is of all objects. Without a SELECTOR it prints the queue of that
+    the definition; SELECTOR true is of all objects. It bounds steps by --keep, --max-ahead or both. Without a SELECTOR it prints the queue of that
     NAME, without NAME all that there are, and how many objects they select that are of no step, as
     their attribute is no whole number, or is not there.`,
   options: {
@@ -51,6 +57,7 @@ export const command = defineCommand({
     await using session = await openPool(context, options);
     if (name !== undefined && isDefined) {
       await defineStepQueue(session.client, name, asked);
+      await sayMistyped(session.view, select, options);
       return EXIT.ok;
     }
     const { queues = [] } = await session.view.info();
@@ -84,9 +91,36 @@ function mustGoTogether(
   const says = isDefined || [by, keep, maxAhead].some((each) => each !== undefined);
   if (name === undefined && (says || forget)) throw new UsageError('it needs a NAME');
   if (forget && says) throw new UsageError('--forget goes with a NAME alone');
+  if (isDefined && keep === undefined && maxAhead === undefined) {
+    throw new UsageError('it would bound nothing: say --keep N, --max-ahead N, or both');
+  }
   if (says && !isDefined) {
     throw new UsageError('a queue is of a SELECTOR: say -w SELECTOR (-w true: of all objects)');
   }
+}
+
+/**
+ * Says what is likely mistyped: keys of the selector, and the attribute that says the step, when it
+ * is near one that there is, or none of what is selected has it.
+ */
+async function sayMistyped(
+  view: PoolView,
+  select: string,
+  options: { readonly by: string | undefined; readonly json: boolean; readonly quiet: boolean },
+): Promise<void> {
+  const { by, quiet, json } = options;
+  await sayMistypedKeys(view, select, options);
+  if (quiet || by === undefined || by === STEP) return;
+  const { unknownKeys = [] } = await view.explainSelector(`has ${keyText(by)}`);
+  const [unknown] = listOf(unknownKeys).map(mapOf);
+  if (unknown === undefined) return;
+  const [meant] = nearest(by, [STEP]);
+  const key = meant ?? textOf(unknown['meant']);
+  const count = await view.count(select);
+  if (key === '' && count === 0) return;
+  const mend = key === '' ? '' : `; did you mean ${quoted(key)}?`;
+  if (json) say(toJson({ unknownKeys: [{ key: by, meant: key === '' ? null : key }] }));
+  else say(`attacca queue: no object has ${quoted(by)}${mend}`);
 }
 
 function noQueue(name: string): AttaccaError {

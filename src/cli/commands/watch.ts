@@ -1,4 +1,5 @@
 import { type WatchedFile, type WatchOptions, watch } from '../../apps/index.js';
+import { checkPattern } from '../../apps/watch/watch.js';
 import { counted } from '../../core/counted.js';
 import { AttaccaError } from '../../core/errors.js';
 import { compileGlob } from '../../core/glob.js';
@@ -79,6 +80,7 @@ export const command = defineCommand({
     if (from !== 'now' && from !== 'start') {
       throw new UsageError(`--from is now or start, not "${from}"`);
     }
+    mustName(options.name);
     const globs = options.glob.map((text) => compileGlob(text));
     const count = options.count === undefined ? undefined : parseCount(options.count, '--count');
     const attributes = parseAttributes(options.attr, '--attr');
@@ -120,6 +122,14 @@ export const command = defineCommand({
     return code === EXIT.ok ? EXIT.ok : code;
   },
 });
+
+function mustName(pattern = ''): void {
+  try {
+    checkPattern(pattern);
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
 
 /** What is wrong with one of many files says with which. */
 function ofFile(path: string, error: unknown): unknown {

@@ -8,6 +8,7 @@ import {
   type WhenSummary,
   when,
 } from '../../apps/index.js';
+import { mistypedPlaceholder } from '../../apps/program.js';
 import type { PoolEvent } from '../../client/events/event.js';
 import type { Pool } from '../../client/pool.js';
 import { counted } from '../../core/counted.js';
@@ -98,6 +99,10 @@ export const command = defineCommand({
     if (selector === undefined || extra !== undefined)
       throw new UsageError('it takes one SELECTOR (true: of everything)');
     if (rest === null || rest.length === 0) throw new UsageError('it needs "-- COMMAND"');
+    const mistyped = mistypedPlaceholder(rest);
+    if (mistyped !== null) {
+      throw new UsageError(`there is no ${mistyped.found}; did you mean ${mistyped.meant}?`);
+    }
     const { json, quiet } = options;
     const told = optionsOf(options, selector, rest);
     await checkedSelector(selector);

@@ -2,14 +2,19 @@ import { AttaccaError } from '../../core/errors.js';
 import { type DirectoryLevel, openStore } from '../../levels/store/index.js';
 import { quoted } from '../format.js';
 import type { Located } from '../pool/located.js';
+import type { Saying } from '../where.js';
 import { storedObjects } from './stored.js';
 
 /** An object of a store, to be written: its blocks are verified before they are. */
 type Stored = Pick<Located, 'name' | 'version' | 'size' | 'space' | 'attributes' | 'chunks'>;
 
 /** The names of what is selected, each once. */
-export async function storedNames(directory: string, selector: string): Promise<string[]> {
-  const entries = await storedObjects(directory, selector);
+export async function storedNames(
+  directory: string,
+  selector: string,
+  options: Saying,
+): Promise<string[]> {
+  const entries = await storedObjects(directory, selector, options);
   return [...new Set(entries.map(({ name }) => name))];
 }
 

@@ -17,10 +17,15 @@ export function quoted(text: string): string {
   return `"${text.replace(/[\n\t\\"]/gu, (character) => NAMED[character] as string)}"`;
 }
 
-function keyText(key: SelectorKey): string {
+/** A key by its name, as selectors write it. */
+export function keyText(name: string): string {
+  return isPlainKey(name) ? name : `\`${name.replaceAll('`', '``')}\``;
+}
+
+function anyKeyText(key: SelectorKey): string {
   switch (key.kind) {
     case 'name':
-      return isPlainKey(key.name) ? key.name : `\`${key.name.replaceAll('`', '``')}\``;
+      return keyText(key.name);
     case 'glob':
       return `key(${quoted(key.pattern)})`;
     default:
@@ -89,10 +94,10 @@ export function printSelector(selector: Selector): string {
     case 'not':
       return `not ${partText(selector.part, 'not')}`;
     case 'has':
-      return `has ${keyText(selector.key)}`;
+      return `has ${anyKeyText(selector.key)}`;
     case 'test': {
       const quantifier = selector.quantifier === null ? '' : `${selector.quantifier} `;
-      return `${quantifier}${keyText(selector.key)} ${conditionText(selector.condition)}`;
+      return `${quantifier}${anyKeyText(selector.key)} ${conditionText(selector.condition)}`;
     }
     default:
       return unreachable(selector);
