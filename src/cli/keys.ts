@@ -3,7 +3,10 @@ import { StringDecoder } from 'node:string_decoder';
 const CTRL_C = '\u0003';
 const CTRL_D = '\u0004';
 
-/** What is typed: keys on a terminal, lines elsewhere. '' is the end of it. */
+/**
+ * What is typed: keys on a terminal, lines elsewhere. '' is the end of it. Ctrl-C is SIGINT, which
+ * somebody is to listen to.
+ */
 export class Keys {
   readonly #stdin = process.stdin;
   readonly isTerminal = process.stdin.isTTY === true;
@@ -69,11 +72,15 @@ export class Keys {
 
   #take(text: string): void {
     if (this.isTerminal) {
+      // In this mode the terminal makes no signals of keys: it ends as any command does.
+      if (text.includes(CTRL_C)) {
+        process.kill(process.pid, 'SIGINT');
+        return;
+      }
       // A key that sends several characters (an arrow) is one key.
       if (text.startsWith('\u001b')) this.#typed.push(text);
       else this.#typed.push(...text);
-      // In this mode the terminal makes no signals of keys.
-      if (text.includes(CTRL_C) || text.includes(CTRL_D)) this.#isOver = true;
+      if (text.includes(CTRL_D)) this.#isOver = true;
     } else {
       const lines = (this.#rest + text).split('\n');
       this.#rest = lines.pop() ?? '';
@@ -94,5 +101,5 @@ export class Keys {
 
 /** Whether a key asks for the end. */
 export function isEnd(key: string | null): boolean {
-  return key === null || key === CTRL_C || key === CTRL_D || key === 'q';
+  return key === null || key === CTRL_D || key === 'q';
 }

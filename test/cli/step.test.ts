@@ -124,3 +124,19 @@ test('keys of a terminal: space, v with a reason that is mended, q', {
   await offers[2];
   assert.equal((await stepping.ended).code, 0);
 });
+
+test('Ctrl-C ends it as any command, and what it holds goes on', { skip: noTerminal }, async () => {
+  await using pool = await testPool();
+  await using model = await join({ address: pool.address, member: 'model' });
+  const command = [process.execPath, attaccaPath, 'step', 'offer'].map((word) => `'${word}'`);
+  const around = { pool: pool.address, input: null };
+  for (const typed of ['\u0003', 'vbecause\u0003']) {
+    const stepping = startProgram('script', ['-qec', command.join(' '), '/dev/null'], around);
+    await stepping.said(/q: quit/u);
+    const offer = model.put(`a/${typed.length}`, new Uint8Array(1));
+    await stepping.said(/before offer/u);
+    stepping.process.stdin?.write(typed);
+    await offer;
+    assert.equal((await stepping.ended).code, 130);
+  }
+});

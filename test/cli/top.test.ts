@@ -168,6 +168,6 @@ test('Ctrl-C ends a screen, and the terminal is as it was', { skip: noTerminal }
   await running.said(/a second/u);
   running.process.stdin?.write('x\u0003');
   const { code, out } = await running.ended;
-  assert.equal(code, 0);
+  assert.equal(code, 130);
   assert.ok(out.endsWith('\u001b[?25h\u001b[?1049l'));
 });

@@ -21,7 +21,8 @@ export const command = defineCommand({
   usage: ['[KIND...]'],
   about: `
     Holds each operation that matches, shows it, and lets it go with a key: space or enter lets it go,
-    v forbids it with a reason, c lets it and all that come go, q ends, and all that is held goes on.
+    v forbids it with a reason, c lets it and all that come go, q ends, and all that is held goes on;
+    so does Ctrl-C, with exit code 130.
     KIND is offer, withdraw, require, demand, retract, delete, tag, promise, close, join, leave,
     declare, seal, or a name that members emit under; without one it is all but declare and seal.
 
@@ -117,7 +118,7 @@ async function reasonOf(keys: Keys, cancelled: AbortSignal): Promise<string | nu
   for (show(); ; show()) {
     const key = await keys.next(cancelled);
     if (key === '\r' || key === '\n') break;
-    const isOver = key === null || key === '\u0003' || key === '\u001b';
+    const isOver = key === null || key === '\u001b';
     if (isOver) {
       process.stderr.write('\r\u001b[K');
       return null;
