@@ -21,7 +21,7 @@ import { joinPool } from './pool/open.js';
 import type { Writable } from './pool/sink.js';
 import { Progress } from './progress.js';
 import { Transfer } from './transfer.js';
-import { promisedText } from './wait-line.js';
+import { promisedText, sayNothingPromised } from './wait-line.js';
 import { sayMistypedKeys, selecting } from './where.js';
 
 /** What is written of an object, whoever brought it here. */
@@ -68,6 +68,7 @@ export async function getAll(
     return got + (options.complete ? await promisedText(session.view) : '');
   };
   using _progress = new Progress(line, options.quiet, session.client.connection);
+  using _told = sayNothingPromised(session.view, 'get', options);
   try {
     for (let object = await all.next(); object !== null; object = await all.next()) {
       transfer.expect(object.size);

@@ -3,6 +3,7 @@ import { counted } from '../core/counted.js';
 import { AttaccaError } from '../core/errors.js';
 import { formatDuration } from './duration.js';
 import { listOf, mapOf, numberOf, printable, quoted, textOf } from './format.js';
+import { say } from './output.js';
 
 /** What a command that waits says meanwhile: for what, for how long, and because of whom. */
 export async function waitLine(
@@ -57,16 +58,50 @@ export class UnderWay {
   }
 }
 
+const NO_PROMISE = '; no promise is open: it waits for one';
+
 /** For what one waits who goes on until all is there that was promised. */
 export async function promisedText(view: PoolView): Promise<string> {
   try {
     const { counts = {} } = await view.info();
     const open = numberOf(mapOf(counts)['promises']);
-    if (open === 0) return '; no promise is open: it waits for one';
+    if (open === 0) return NO_PROMISE;
     return `; until ${counted(open, 'promise')} of the pool ${open === 1 ? 'is' : 'are'} closed`;
   } catch {
     return '';
   }
+}
+
+const PROMPT_MS = 1_000;
+
+interface Completing {
+  readonly complete: boolean;
+  readonly quiet: boolean;
+  readonly json: boolean;
+}
+
+/**
+ * Of a command that ends when all is there that was promised: after a second says that nothing is,
+ * if that is so, and for what it waits then.
+ */
+export function sayNothingPromised(
+  view: PoolView,
+  command: string,
+  { complete, quiet, json }: Completing,
+): Disposable {
+  const tell = async (): Promise<void> => {
+    const text = await promisedText(view);
+    if (!isOver && text === NO_PROMISE) say(`attacca ${command}: ${text.slice(2)} (--complete)`);
+  };
+  let isOver = !complete || quiet || json;
+  const timer = isOver ? undefined : setTimeout(() => void tell(), PROMPT_MS);
+  timer?.unref();
+  return {
+    [Symbol.dispose]() {
+      isOver = true;
+      clearTimeout(timer);
+    },
+  };
 }
 
 /** Why an object is not there; null: it is. */

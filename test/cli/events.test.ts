@@ -2,10 +2,28 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { join } from '../../src/client/index.js';
 import { testPool } from '../../src/testing/index.js';
-import { attacca, filesOf, jsonLines } from './command.js';
+import { attacca, filesOf, jsonLines, startAttacca } from './command.js';
 
 const kinds = (text: string): unknown[] =>
   jsonLines(text).map((line) => [line['kind'], line['name']]);
+
+test('--complete without a promise says that it waits for one', async (t) => {
+  await using pool = await testPool();
+  await using model = await join({ address: pool.address, member: 'model' });
+  const around = { pool: pool.address, directory: await filesOf(t) };
+  const all = [
+    ['events', 'offer'],
+    ['tracer', '-o', 'trace'],
+    ['archiver', 'true', '--to', 'store'],
+    ['checkpoint', '--to', 'steps'],
+    ['when', 'true', '--', 'true'],
+    ['get', '--all', 'true', '--follow', '-d', 'got'],
+  ].map((line) => startAttacca([...line, '--complete'], around));
+  const said = /: no promise is open: it waits for one \(--complete\)\n/u;
+  await Promise.all(all.map((each) => each.complained(said)));
+  await (await model.promise('x')).close();
+  for (const { ended } of all) assert.equal((await ended).code, 0);
+});
 
 test('events are printed as they come, until so many have, or all that was promised', async (t) => {
   await using pool = await testPool();

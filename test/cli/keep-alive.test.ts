@@ -34,6 +34,12 @@ test('keep-alive says what is not there, and that it never came', async () => {
   await model.put('old', new Uint8Array(1));
   const keeping = startAttacca(['keep-alive', 'old', 'odl', '--until', 'next'], around);
   await keeping.complained(/keeps "old"/u);
+  // It requires it, and waits for it: explain and stop tell that once.
+  const explained = await attacca(['explain', 'odl'], around);
+  assert.deepEqual(explained.out.match(/keep-alive\[0\] \w+/gu), ['keep-alive[0] waits']);
+  const stop = await attacca(['stop'], around);
+  assert.equal(stop.err.match(/"odl" is required/gu)?.length, 1);
+  assert.match(stop.err, /3 objects are still required/u);
   await model.put('next', new Uint8Array(1));
   const { code, err } = await keeping.ended;
   assert.equal(code, 0);

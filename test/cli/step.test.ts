@@ -125,6 +125,18 @@ test('keys of a terminal: space, v with a reason that is mended, q', {
   assert.equal((await stepping.ended).code, 0);
 });
 
+test('who joins while that is held says for whom it waits', async () => {
+  await using pool = await testPool();
+  const stepping = startAttacca(['step', 'join'], { pool: pool.address, input: null });
+  await ready(stepping);
+  const around = { pool: pool.address };
+  const { code, err } = await attacca(['wait', 'x', '--timeout', '200ms'], around);
+  assert.equal(code, 3);
+  assert.match(err, /Cannot open a session: its join waits for step\[0\], after 200 ms/u);
+  stepping.process.kill('SIGTERM');
+  await stepping.ended;
+});
+
 test('Ctrl-C ends it as any command, and what it holds goes on', { skip: noTerminal }, async () => {
   await using pool = await testPool();
   await using model = await join({ address: pool.address, member: 'model' });

@@ -17,7 +17,7 @@ import { joinPool } from '../pool/open.js';
 import { Progress } from '../progress.js';
 import { Stopping } from '../stopping.js';
 import { durabilityOf } from '../store/option.js';
-import { promisedText } from '../wait-line.js';
+import { promisedText, sayNothingPromised } from '../wait-line.js';
 import { checkedSelector, sayMistypedKeys, selecting } from '../where.js';
 
 const OPTIONS = {
@@ -88,6 +88,7 @@ export const command = defineCommand({
     await using pool = session.asMember(seat);
     await sayMistypedKeys(session.view, select, options);
     let stored = 0;
+    using _told = sayNothingPromised(session.view, 'archiver', options);
     const line = async (): Promise<string> => {
       const told = `stored ${counted(stored, 'object')}`;
       return told + (options.complete ? await promisedText(session.view) : '');

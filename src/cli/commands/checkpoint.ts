@@ -16,6 +16,7 @@ import { print, say } from '../output.js';
 import { joinPool } from '../pool/open.js';
 import { Stopping } from '../stopping.js';
 import { durabilityOf } from '../store/option.js';
+import { sayNothingPromised } from '../wait-line.js';
 import { checkedSelector, sayMistypedKeys } from '../where.js';
 
 const OPTIONS = {
@@ -98,6 +99,7 @@ async function run(context: Context, options: Options): Promise<number> {
   await using pool = session.asMember(seat);
   await sayMistypedKeys(session.view, where, options);
   let complete = 0;
+  using _told = sayNothingPromised(session.view, 'checkpoint', options);
   const asked: CheckpointOptions = {
     ...{ ...told, signal: stopping.stop },
     onReady: () => {

@@ -14,7 +14,7 @@ import { COMMON_OPTIONS, type OptionValues, POOL_OPTION } from '../options.js';
 import { print } from '../output.js';
 import { joinPool, openPool } from '../pool/open.js';
 import { Progress } from '../progress.js';
-import { promisedText } from '../wait-line.js';
+import { promisedText, sayNothingPromised } from '../wait-line.js';
 import { checkedSelector, sayMistypedKeys, selecting } from '../where.js';
 
 const OPTIONS = {
@@ -93,6 +93,7 @@ export const command = defineCommand({
     const line = async (): Promise<string> =>
       `waiting for events${options.complete ? await promisedText(session.view) : ''}`;
     const isQuiet = options.quiet || options.json;
+    using _told = sayNothingPromised(session.view, 'events', options);
     using progress = new Progress(line, isQuiet, session.client.connection);
     const until = endsMs === undefined ? undefined : performance.now() + endsMs;
     try {

@@ -36,24 +36,28 @@ export const command = defineCommand({
     }
     const address = poolAddress(name ?? options.pool, context.environment);
     const said = nameOrAddress(name ?? options.pool, address);
-    const { required, isKept } = await stopPool(context, {
+    const { required: rows, isKept } = await stopPool(context, {
       pool: address,
       force: options.force,
       deadlineMs: stopMs(options.timeout),
     });
-    if (required === null) {
+    if (rows === null) {
       const kept = isKept ? '; what it keeps is there when its --data is served again' : '';
       if (options.json) print(toJson({ stopped: true, address, kept: isKept }));
       else if (!options.quiet) say(`stopped ${said}${kept}`);
       return EXIT.ok;
     }
-    if (options.json) print(toJson({ stopped: false, address, required }));
-    else {
-      const what = counted(required.length, 'object is', 'objects are');
-      say(`attacca stop: ${said} goes on: ${what} still required; --force stops it anyway`);
-      for (const row of required.slice(0, TOLD_MAX)) say(`  ${requiredText(row)}`);
-      if (required.length > TOLD_MAX) say(`  ... and ${required.length - TOLD_MAX} more`);
+    // Who waits for what it requires, or requires it twice, is one who does.
+    const required = [...new Map(rows.map((row) => [requiredText(row), row]))];
+    if (options.json) {
+      print(toJson({ stopped: false, address, required: required.map(([, row]) => row) }));
+      return EXIT.failed;
     }
+    const names = new Set(rows.map((row) => textOf(row['name'])));
+    const what = counted(names.size, 'object is', 'objects are');
+    say(`attacca stop: ${said} goes on: ${what} still required; --force stops it anyway`);
+    for (const [text] of required.slice(0, TOLD_MAX)) say(`  ${text}`);
+    if (required.length > TOLD_MAX) say(`  ... and ${required.length - TOLD_MAX} more`);
     return EXIT.failed;
   },
 });

@@ -16,6 +16,7 @@ import { COMMON_OPTIONS, type OptionValues, POOL_OPTION } from '../options.js';
 import { print, say } from '../output.js';
 import { joinPool } from '../pool/open.js';
 import { errorLine } from '../report.js';
+import { sayNothingPromised } from '../wait-line.js';
 import { checkedSelector, sayMistypedKeys, selecting } from '../where.js';
 
 const OPTIONS = {
@@ -89,6 +90,7 @@ export const command = defineCommand({
     await using pool = session.asMember(seat);
     const { where = '' } = options;
     await sayMistypedKeys(session.view, options.where, options);
+    using _told = sayNothingPromised(session.view, 'tracer', options);
     const summary = await selecting(where, () =>
       tracer(pool, { ...told, signal, onSkipped: tellSkipped, onAway: tellAway }),
     );

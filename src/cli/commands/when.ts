@@ -23,7 +23,7 @@ import { print, say } from '../output.js';
 import { joinPool, type PoolSession, poolAddress } from '../pool/open.js';
 import { Progress } from '../progress.js';
 import { Stopping } from '../stopping.js';
-import { promisedText } from '../wait-line.js';
+import { promisedText, sayNothingPromised } from '../wait-line.js';
 import { checkedSelector, sayMistypedKeys, selecting } from '../where.js';
 
 const OPTIONS = {
@@ -122,6 +122,7 @@ export const command = defineCommand({
     await using _session = session;
     await using pool = session.asMember(seat);
     await sayMistypedKeys(session.view, selector, options);
+    using _told = sayNothingPromised(session.view, 'when', options);
     const asked = { ...told, run, signal: stopping.stop, cut: stopping.cut };
     const summary = await stopping
       .withPool(

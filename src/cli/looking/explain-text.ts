@@ -42,6 +42,14 @@ function waitLines(row: ValueMap, withObjects: boolean): string[] {
   ];
 }
 
+/** Who waits for what it requires is told once. */
+function waitRows(answer: ValueMap): readonly ValueMap[] {
+  const waits = listOf(answer['waits']).map(mapOf);
+  const keyOf = (row: ValueMap): string => JSON.stringify([row['member'], row['object']]);
+  const demanded = new Set(waits.filter(({ what }) => what === 'demand').map(keyOf));
+  return waits.filter((row) => row['what'] !== 'require' || !demanded.has(keyOf(row)));
+}
+
 function indent(lines: readonly string[]): string[] {
   return lines.map((line) => `  ${line}`);
 }
@@ -65,7 +73,7 @@ export function objectText(answer: ValueMap, name: string): string {
     lines.push(...unreadyLines(answer));
     lines.push(...listOf(answer['ofNoStep']).map((each) => noStepText(mapOf(each))));
   }
-  const waits = listOf(answer['waits']).map(mapOf);
+  const waits = waitRows(answer);
   if (waits.length === 0) lines.push('Nobody waits for it.');
   for (const row of waits) lines.push(...indent(waitLines(row, false)));
   const locks = listOf(answer['locks']).map(mapOf);
@@ -139,7 +147,7 @@ function withdrawnText(row: ValueMap): string {
 
 /** What EXPLAIN says of all that waits. */
 export function waitsText(answer: ValueMap): string {
-  const waits = listOf(answer['waits']).map(mapOf);
+  const waits = waitRows(answer);
   const memory = listOf(answer['memory']).map(mapOf);
   if (waits.length === 0 && memory.length === 0) return 'Nobody waits.';
   const lines = waits.flatMap((row) => waitLines(row, true));

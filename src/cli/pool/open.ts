@@ -11,6 +11,7 @@ import { socketPathOf } from '../../server/place.js';
 import { readTokenFile, tokenPathOf } from '../../transport/token.js';
 import type { Context } from '../command.js';
 import { formatDuration, parseTimeout } from '../duration.js';
+import { listOf, mapOf, printable, textOf } from '../format.js';
 import { Progress } from '../progress.js';
 
 const TIMER_MS_MAX = 2 ** 31 - 1;
@@ -116,7 +117,7 @@ function enter(context: Context, options: OpenOptions): { tenancy: Tenancy; addr
 export async function openPool(context: Context, options: OpenOptions): Promise<PoolSession> {
   const { tenancy, address } = enter(context, options);
   const session = new PoolSession(tenancy, address);
-  return await started(context, session, options, Promise.resolve()).then(() => session);
+  return await started(context, session, options, { work: Promise.resolve() }).then(() => session);
 }
 
 /** A session in which this process is a member. */
@@ -138,9 +139,29 @@ export async function joinPool(
   const session = new PoolSession(tenancy, address);
   const name = options.member ?? `${context.command}[*]`;
   const joining = session.client.join(name, info, {});
-  const seat = await started(context, session, options, joining);
+  const seat = await started(context, session, options, { work: joining, name });
   session.actAs(seat);
   return { session, seat };
+}
+
+/** What a session begins with, and the member that it is to be. */
+interface Beginning<T> {
+  readonly work: Promise<T>;
+  readonly name?: string;
+}
+
+/** How long the pool may take to say why. */
+const WHY_MS = 1_000;
+
+/** Whom a join waits for, where the pool has answered: `its join waits for step[0]`; or ''. */
+async function whyHeld({ client, view }: PoolSession, name: string): Promise<string> {
+  if (client.connection.accept === null || !client.connection.isUp) return '';
+  const late = new Promise<null>((resolve) => setTimeout(resolve, WHY_MS, null).unref());
+  const told = await Promise.race([view.explain(), late]).catch(() => null);
+  const held = listOf(told?.['waits'])
+    .map(mapOf)
+    .find(({ what, object }) => what === 'held' && object === name);
+  return printable(textOf(held?.['because']));
 }
 
 /**
@@ -151,7 +172,7 @@ async function started<T>(
   context: Context,
   session: PoolSession,
   options: OpenOptions,
-  work: Promise<T>,
+  { work, name = '' }: Beginning<T>,
 ): Promise<T> {
   // Awaited below; should the connection fail first, its failure is the one to tell.
   work.catch(() => {});
@@ -164,11 +185,17 @@ async function started<T>(
   };
   const onAbort = (): void => giveUp('aborted', String(signal.reason));
   signal.addEventListener('abort', onAbort, { once: true });
-  const timer = setTimeout(() => {
-    giveUp('deadline-passed', `no answer from the pool within ${formatDuration(timeoutMs)}`);
+  const timer = setTimeout(async () => {
+    const held = await whyHeld(session, name);
+    const time = formatDuration(timeoutMs);
+    const why = held === '' ? `no answer from the pool within ${time}` : `${held}, after ${time}`;
+    giveUp('deadline-passed', why);
   }, timeoutMs);
   using _progress = new Progress(
-    (elapsedMs) => `${formatDuration(elapsedMs)}: no answer from the pool yet`,
+    async (elapsedMs) => {
+      const why = (await whyHeld(session, name)) || 'no answer from the pool yet';
+      return `${formatDuration(elapsedMs)}: ${why}`;
+    },
     options.quiet === true,
     connection,
   );
