@@ -18,6 +18,8 @@ import {
   OBJECT,
   PART,
   PART_FLAG,
+  PARTITION,
+  SAFETY,
   VERSION,
   VERSION_FLAG,
 } from './rows.js';
@@ -92,6 +94,11 @@ export function stateOf(pool: PoolState, object: number): string {
 /** How durable the bytes of a version are: one of DURABILITY. */
 export function durabilityOfVersion(pool: PoolState, version: number): number {
   if (versionHas(pool, version, VERSION_FLAG.stored)) return DURABILITY.fsync;
+  if (isInParts(pool, version)) {
+    const partition = pool.versions.get(version, VERSION.partition);
+    const safety = pool.partitions.get(partition, PARTITION.safety);
+    if (safety === SAFETY.safe) return DURABILITY.fsync;
+  }
   const isSlice = levelOf(pool, version) === 'memory';
   const { durability, slabDurability } = pool.options;
   return isSlice ? slabDurability : durability;

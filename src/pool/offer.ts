@@ -1,9 +1,9 @@
 import { BLOCK_SLICE } from '../catalog/extents.js';
-import { assert, refuse } from '../core/assert.js';
+import { refuse } from '../core/assert.js';
 import type { Region } from '../core/regions/region.js';
-import { completeSpace, itemSizeOf, spaceAt, spaceByteSize } from '../core/space.js';
+import { completeSpace, spaceByteSize } from '../core/space.js';
 import { EVENT, type Offer, SCOPE, SOURCE } from '../protocol/index.js';
-import { checkWay, growingSpace, regionOfRows } from './appending.js';
+import { checkWay, growingSpace } from './appending.js';
 import { conformed, containerOf } from './conforming.js';
 import { checkDurability, checkStorable } from './durable.js';
 import { noteHandle, noteMoved, noteVersion } from './events/noting.js';
@@ -13,6 +13,7 @@ import { showVersion } from './indexing.js';
 import { nameOfMember } from './looking.js';
 import { isToBeMeasured, measureWhole } from './measuring.js';
 import { mayRead } from './memory.js';
+import { checkMayOfferPart, readNewPart, wholeSpace } from './new-part.js';
 import {
   checkRecords,
   countUnbound,
@@ -25,10 +26,9 @@ import {
 import {
   addPart,
   beginPartition,
-  checkOverlap,
-  checkParts,
-  isGrowing,
+  isAnyStored,
   isInParts,
+  missingOf,
   type NewPart,
   withdrawParts,
 } from './parts.js';
@@ -49,10 +49,10 @@ import {
 } from './rows.js';
 import type { Member, Session } from './sessions.js';
 import type { PoolState } from './state.js';
-import { notLeased, takeBytes, takePayload } from './taking.js';
+import { notLeased, takePayload } from './taking.js';
 import { beginTimer, checkTimers } from './timers.js';
 import { versionHas, withdrawVersion } from './versions.js';
-import { countMissing, isReady, readWhole, takeFromMissing } from './wanted.js';
+import { countMissing, isReady, takeFromMissing } from './wanted.js';
 
 /**
  * OFFER: publishes a version. Everything is checked before anything changes; then the requires
@@ -222,7 +222,7 @@ export function offerPart(
   const handle = handleOf(session, message.handle);
   const object = handles.get(handle, HANDLE.object);
   checkMayOfferPart(pool, handle);
-  checkDurability(pool, object, message);
+  checkStorable(pool, object, message);
   checkRecords(pool);
   const current = objects.get(object, OBJECT.current);
   if (current !== 0) {
@@ -288,86 +288,11 @@ function joinParts(pool: PoolState, session: Session, handle: number, message: O
   bindParts(pool, object, version, part.region);
 }
 
-function checkMayOfferPart(pool: PoolState, handle: number): void {
-  const { handles, objects } = pool;
-  const object = handles.get(handle, HANDLE.object);
-  const current = objects.get(object, OBJECT.current);
-  const state = handleState(pool, handle);
-  const isFresh = state === HANDLE_STATE.declared || state === HANDLE_STATE.sealed;
-  if (!isFresh && state !== HANDLE_STATE.offered) wrongState(pool, handle, 'offer a part of');
-  if (pool.stopping) {
-    refuse('pool-stopping', `Cannot offer "${objectName(pool, object)}": the pool is stopping`);
-  }
-  if (current !== 0 && !isInParts(pool, current)) alreadyOffered(pool, object);
-}
-
-/** The space of a handle, wholly known: parts must say what they are parts of. */
-function wholeSpace(pool: PoolState, handle: number): number {
-  const { spaces, scratch, handles } = pool;
-  const said = handles.get(handle, HANDLE.space);
-  const { shape } = spaceAt(spaces.bytes(said), spaces.start(said));
-  if (shape === undefined || shape.includes(null)) {
-    const name = objectName(pool, handles.get(handle, HANDLE.object));
-    refuse('bad-space', `Cannot offer a part of "${name}": its shape is not known`, { name });
-  }
-  scratch.reset();
-  completeSpace(scratch, spaces.bytes(said), spaces.start(said), 0);
-  return spaces.intern(scratch.bytes, 0, scratch.at);
-}
-
 function spaceBytesOf({ spaces }: PoolState, space: number): number {
   return spaceByteSize(spaces.bytes(space), spaces.start(space));
 }
 
-/** Reads and checks what is offered, and takes its bytes over: last, as nothing is refused then. */
-function readNewPart(
-  pool: PoolState,
-  session: Session,
-  object: number,
-  message: Offer,
-  space: number,
-): NewPart {
-  const { spaces, objects } = pool;
-  const said = spaceAt(spaces.bytes(space), spaces.start(space));
-  const { shape = [], dtype } = said;
-  const { size } = message;
-  assert(dtype !== undefined, 'a whole space has a dtype');
-  const { region, encoded } = shape.includes(null)
-    ? regionOfRows(pool, object, said, size)
-    : regionSaid(pool, message, shape);
-  const bytes = region.count * itemSizeOf(dtype);
-  if (size !== bytes) {
-    const name = objectName(pool, object);
-    refuse(
-      'size-mismatch',
-      `Cannot offer a part of "${name}": its region holds ${bytes} bytes, the payload has ${size}`,
-      { name, spaceBytes: bytes, payloadBytes: size },
-    );
-  }
-  const current = objects.get(object, OBJECT.current);
-  if (current !== 0) {
-    checkParts(pool, current, region);
-    if (!isGrowing(pool, current)) checkOverlap(pool, current, region);
-  }
-  return {
-    region,
-    encoded,
-    bytes: size === 0 ? 0 : takeBytes(pool, session, object, message),
-    size,
-    isSlice: message.source === SOURCE.slice && size > 0,
-  };
-}
-
-/** The region that a message says. */
-function regionSaid(
-  { reader: { bytes } }: PoolState,
-  { regionStart: start, regionEnd: end }: Offer,
-  shape: readonly (number | null)[],
-): Pick<NewPart, 'region' | 'encoded'> {
-  return { region: readWhole(bytes, start, end, shape), encoded: { bytes, start, end } };
-}
-
-function alreadyOffered(pool: PoolState, object: number): never {
+export function alreadyOffered(pool: PoolState, object: number): never {
   const current = pool.objects.get(object, OBJECT.current);
   const provider = pool.versions.get(current, VERSION.providerMember);
   const by =
@@ -431,6 +356,9 @@ function bindParts(pool: PoolState, object: number, version: number, part: Regio
   const { handles, partitions, versions } = pool;
   const partition = versions.get(version, VERSION.partition);
   const isFirst = partitions.get(partition, PARTITION.count) === 1;
+  if (missingOf(pool, version) === 0 && isAnyStored(pool, version)) {
+    noteMoved(pool, version, 'store');
+  }
   noteComplete(pool, version);
   forEachHandle(pool, object, (handle) => {
     if (handleState(pool, handle) !== HANDLE_STATE.required) return;

@@ -17,6 +17,7 @@ import {
   PART,
   PART_FLAG,
   PARTITION,
+  SAFETY,
   VERSION,
   VERSION_FLAG,
   WANTED,
@@ -66,7 +67,11 @@ export function checkParts(
       assert(bytes !== 0 || size === 0, `${name}: what is owed has its bytes`);
     } else assert(bytes === 0, `${name}: what is owed to nobody is freed`);
     if (!isOffered && bytes !== 0) held++;
-    if ((partFlags & PART_FLAG.slice) !== 0) {
+    const isStored = parts.getWide(part, PART.stored) !== 0;
+    const isSlice = (partFlags & PART_FLAG.slice) !== 0;
+    const isSafe = partitions.get(partition, PARTITION.safety) === SAFETY.safe;
+    assert(isStored === (isSlice && isSafe), `${name}: all parts are in the store, or none`);
+    if (isSlice) {
       assert(extents.stateOf(bytes) === BLOCK_SLICE, `${name}: its bytes are a slice`);
       assert(extents.ownerOf(bytes) === version, `${name}: its bytes are its own`);
       blocks.add(bytes);

@@ -33,7 +33,7 @@ export function freeUnlessOwed(pool: PoolState, version: number, part: number): 
     const said = versions.get(version, VERSION.flags);
     versions.set(version, VERSION.flags, said & ~VERSION_FLAG.measured);
   }
-  freeBytesOf(pool, part);
+  freeBytesOf(pool, version, part);
   partitions.add(versions.get(version, VERSION.partition), PARTITION.held, -1);
 }
 

@@ -17,6 +17,7 @@ import {
   PART,
   PART_FLAG,
   PARTITION,
+  SAFETY,
   VERSION,
   VERSION_FLAG,
 } from './rows.js';
@@ -232,6 +233,8 @@ export interface NewPart {
   readonly bytes: number;
   readonly size: number;
   readonly isSlice: boolean;
+  /** It is acknowledged as safe from the end of the host. */
+  readonly isSafe: boolean;
 }
 
 /** Adds a part, offered by a handle, to a version. Everything was checked. */
@@ -248,6 +251,9 @@ export function addPart(pool: PoolState, version: number, handle: number, added:
   const member = memberOf(pool, handle);
   parts.set(part, PART.providerMember, member.id);
   if (isSlice) pool.extents.give(bytes, BLOCK_SLICE, version);
+  if (isSlice && pool.isStored) parts.setWide(part, PART.stored, pool.storedPart);
+  else if (isSlice) partitions.set(partition, PARTITION.safety, SAFETY.unsafe);
+  if (added.isSafe) partitions.set(partition, PARTITION.safety, SAFETY.safe);
   measurePart(pool, version, added);
   pool.partIndexes.get(version)?.add(part, region);
 
@@ -337,7 +343,7 @@ export function freeParts(pool: PoolState, version: number): void {
   pool.partIndexes.delete(version);
   const { arena, parts, partitions, regions, versions } = pool;
   forEachPart(pool, version, (part) => {
-    freeBytesOf(pool, part);
+    freeBytesOf(pool, version, part);
     regions.free(parts.get(part, PART.region));
     parts.release(part);
   });
@@ -349,8 +355,13 @@ export function freeParts(pool: PoolState, version: number): void {
 }
 
 /** The bytes of a part go; its region stays, as long as its version. */
-export function freeBytesOf(pool: PoolState, part: number): void {
+export function freeBytesOf(pool: PoolState, version: number, part: number): void {
   const { arena, parts } = pool;
+  const stored = parts.getWide(part, PART.stored);
+  if (stored !== 0) {
+    pool.effects.push({ kind: 'unstore', ...namedOf(pool, version), part: stored });
+    parts.setWide(part, PART.stored, 0);
+  }
   const flags = parts.get(part, PART.flags);
   const bytes = parts.get(part, PART.bytes);
   if ((flags & PART_FLAG.slice) !== 0) freed(pool, bytes);
@@ -360,6 +371,28 @@ export function freeBytesOf(pool: PoolState, part: number): void {
   }
   parts.set(part, PART.flags, flags & PART_FLAG.offered);
   parts.set(part, PART.bytes, 0);
+}
+
+/** Whether the store has the bytes of a part of a version. */
+export function isAnyStored(pool: PoolState, version: number): boolean {
+  const { parts, partitions, versions } = pool;
+  const partition = versions.get(version, VERSION.partition);
+  if (partitions.get(partition, PARTITION.safety) !== SAFETY.safe) return false;
+  let isFound = false;
+  forEachPart(pool, version, (part) => {
+    isFound ||= parts.getWide(part, PART.stored) !== 0;
+  });
+  return isFound;
+}
+
+/** What the store calls a version. */
+export function namedOf(
+  pool: PoolState,
+  version: number,
+): { readonly name: string; readonly version: number } {
+  const { versions } = pool;
+  const name = objectName(pool, versions.get(version, VERSION.object));
+  return { name, version: versions.get(version, VERSION.number) };
 }
 
 /**

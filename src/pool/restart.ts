@@ -30,6 +30,7 @@ export function restart(pool: PoolState, input: Extract<Input, { kind: 'restart'
   let versions = 0;
   let bytes = 0;
   const restored = new Set(input.restored);
+  const told = new Set<number>();
   for (const slab of input.slabsLost) {
     if (!pool.extents.slabs.has(slab)) continue;
     let isThere = false;
@@ -37,7 +38,9 @@ export function restart(pool: PoolState, input: Extract<Input, { kind: 'restart'
       // The agent has made the slab anew, and its bytes are where they were.
       if (restored.has(version)) {
         isThere = true;
-        noteMoved(pool, version, 'memory');
+        // One in parts may lie in several slabs.
+        if (!told.has(version)) noteMoved(pool, version, 'memory');
+        told.add(version);
         continue;
       }
       versions++;

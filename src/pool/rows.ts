@@ -186,7 +186,19 @@ export const PARTITION = {
   held: 14,
   /** 1 when a part could not be measured: so the whole never will be. */
   failed: 15,
-  width: 16,
+  /** One of SAFETY. */
+  safety: 16,
+  width: 17,
+} as const;
+
+/** Whether the parts of a version outlive the host: all or none, as one that is lost ends all. */
+export const SAFETY = {
+  /** Nobody has asked for it; those that are there do. */
+  open: 0,
+  /** Somebody was told so: parts in slabs go to the store, whatever is asked for them. */
+  safe: 1,
+  /** Bytes of one are in memory alone. */
+  unsafe: 2,
 } as const;
 
 /** A region of a version that somebody offered. */
@@ -202,7 +214,9 @@ export const PART = {
   /** The handle that offers it; 0 once that is gone, or has withdrawn it. */
   provider: 6,
   providerMember: 7,
-  width: 8,
+  /** By which number the store has its bytes, two fields; 0: it has not. */
+  stored: 8,
+  width: 10,
 } as const;
 
 export const PART_FLAG = { offered: 0x1, inline: 0x2, slice: 0x4 } as const;

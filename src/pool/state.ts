@@ -90,7 +90,7 @@ export type Effect =
   /** Bytes to be written to the store, durably; answered for by `ask`. */
   | StoreEffect
   /** They are not needed there any more, also if they are being written. */
-  | { readonly kind: 'unstore'; readonly name: string; readonly version: number }
+  | ({ readonly kind: 'unstore' } & Stored)
   /** Bytes to be measured; each is answered for, also when it is not there any more. */
   | { readonly kind: 'measure'; readonly asked: readonly MeasureAsked[] }
   | { readonly kind: 'session-ended'; readonly session: number; readonly crashed: boolean }
@@ -100,12 +100,18 @@ export type Effect =
   | { readonly kind: 'name-contested'; readonly session: number }
   | { readonly kind: 'stop' };
 
-/** What an object is called in the store, what it is, and where its bytes lie. */
-export interface StoreEffect {
-  readonly kind: 'store';
-  readonly ask: number;
+/** By what the store knows bytes. */
+export interface Stored {
   readonly name: string;
   readonly version: number;
+  /** The number of a part of it; 0: all of it. */
+  readonly part: number;
+}
+
+/** What an object is called in the store, what it is, and where its bytes lie. */
+export interface StoreEffect extends Stored {
+  readonly kind: 'store';
+  readonly ask: number;
   readonly space: Space;
   readonly attributes: ValueMap;
   readonly slab: number;
@@ -230,6 +236,8 @@ export class PoolState {
   readonly storeWaits = new Set<HeldOperation>();
   /** The offer that is applied just now has waited for it. */
   isStored = false;
+  /** By which number, if it is one of a part. */
+  storedPart = 0;
   /** What the request by a selector is for that is applied after it was held; null: it was not. */
   selectedAhead: SelectedAhead | null = null;
   /** All objects: a set of the terms' postings. */

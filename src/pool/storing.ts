@@ -1,6 +1,7 @@
 import { assert, refuse } from '../core/assert.js';
 import { Writer } from '../core/bytes.js';
 import { AttaccaError } from '../core/errors.js';
+import { isTextWhole, regionText } from '../core/regions/region-text.js';
 import {
   completeSpace,
   completeSpaceOf,
@@ -15,6 +16,7 @@ import {
   readGroupMember,
   readOffer,
   readOfferGroup,
+  readOfferPart,
   SOURCE,
 } from '../protocol/index.js';
 import { failure } from './emit.js';
@@ -23,28 +25,34 @@ import type { HeldOperation, HeldPiece } from './events/held-operation.js';
 import { handleOf } from './handles.js';
 import type { Input } from './input.js';
 import { mayRead } from './memory.js';
+import { partAhead } from './new-part.js';
 import { handleState, objectName } from './objects.js';
 import { isReplaced } from './replacing.js';
-import { HANDLE, HANDLE_STATE, OBJECT } from './rows.js';
+import { HANDLE, HANDLE_STATE, OBJECT, PARTITION, SAFETY, VERSION } from './rows.js';
 import type { Session } from './sessions.js';
-import type { PoolState, StoreEffect } from './state.js';
+import type { PoolState, Stored, StoreEffect } from './state.js';
 
 /**
  * Offers that ask for `fsync` of bytes in a slab. They are held, as if a subscriber had a say in
  * them: the agent writes the bytes to the store, and when they are safe there the offer takes
  * effect. So nothing has happened when the store has no room, and the bytes are still those of the
  * member. What the store has of a version goes with it. A group waits for all that is in it; when
- * one cannot be stored what was stored of the others goes.
+ * one cannot be stored what was stored of the others goes. A part is stored by itself.
  */
 
 /** What is to be in the store before an offer takes effect, and by which handle of its client. */
-interface ToStore extends Omit<StoreEffect, 'kind' | 'ask'> {
+interface ToStore extends Omit<StoreEffect, 'kind' | 'ask' | 'part'> {
   readonly handle: number;
   readonly object: number;
+  readonly isPart: boolean;
 }
 
 /** Null when nothing needs to wait, or what is asked will be refused as it is. */
 type StoreAsked = readonly ToStore[] | null;
+
+const STORED_FIRST: ReadonlySet<number> = new Set([
+  ...[MESSAGE.offer, MESSAGE.offerGroup, MESSAGE.offerPart],
+]);
 
 /**
  * What a request is to have stored first. `pool.reader` stands on its body, and does afterwards.
@@ -52,14 +60,14 @@ type StoreAsked = readonly ToStore[] | null;
 export function storeAsked(pool: PoolState, session: Session, code: number): StoreAsked {
   const { options, reader } = pool;
   if (!options.hasStore || options.durability !== DURABILITY.fsync || pool.stopping) return null;
-  if (code !== MESSAGE.offer && code !== MESSAGE.offerGroup) return null;
+  if (!STORED_FIRST.has(code)) return null;
   const { at } = reader;
   try {
     const found: ToStore[] = [];
     for (const message of offersIn(pool, code)) {
-      if (!isToStore(message)) continue;
-      if (!mayComeTrue(pool, session, message)) return null;
-      found.push(toStore(pool, session, message));
+      if (!isToStore(pool, session, code, message)) continue;
+      if (!mayComeTrue(pool, session, code, message)) return null;
+      found.push(toStore(pool, session, code, message));
     }
     return found.length === 0 ? null : found;
   } catch (error) {
@@ -78,6 +86,11 @@ function* offersIn({ reader, decoder: { offer, group } }: PoolState, code: numbe
     yield offer;
     return;
   }
+  if (code === MESSAGE.offerPart) {
+    readOfferPart(reader, offer);
+    yield offer;
+    return;
+  }
   readOfferGroup(reader, offer, group);
   const { scope, durability } = offer;
   for (let left = group.count; left > 0; left--) {
@@ -86,14 +99,31 @@ function* offersIn({ reader, decoder: { offer, group } }: PoolState, code: numbe
   }
 }
 
-function isToStore({ durability, source, size }: Offer): boolean {
-  return durability === DURABILITY.fsync && source === SOURCE.slice && size > 0;
+/** A part goes there with the others of its version, whatever is asked for it. */
+function isToStore(pool: PoolState, session: Session, code: number, message: Offer): boolean {
+  const { durability, source, size } = message;
+  if (source !== SOURCE.slice || size === 0) return false;
+  if (durability === DURABILITY.fsync) return true;
+  return code === MESSAGE.offerPart && safetyAhead(pool, session, message) === SAFETY.safe;
+}
+
+/** One of SAFETY: of the version that a part would belong to. */
+function safetyAhead(pool: PoolState, session: Session, { handle }: Offer): number {
+  const { handles, objects, versions, partitions } = pool;
+  const row = session.handles.get(handle);
+  const current = row === 0 ? 0 : objects.get(handles.get(row, HANDLE.object), OBJECT.current);
+  const partition = current === 0 ? 0 : versions.get(current, VERSION.partition);
+  return partition === 0 ? SAFETY.open : partitions.get(partition, PARTITION.safety);
 }
 
 /** Whether an offer is not refused for what it is. */
-function mayComeTrue(pool: PoolState, session: Session, message: Offer): boolean {
+function mayComeTrue(pool: PoolState, session: Session, code: number, message: Offer): boolean {
   const { slab, offset, size } = message;
   const handle = handleOf(session, message.handle);
+  if (code === MESSAGE.offerPart) {
+    if (safetyAhead(pool, session, message) === SAFETY.unsafe) return false;
+    return mayRead(pool, session.id, slab, offset, size);
+  }
   const state = handleState(pool, handle);
   const current = pool.objects.get(pool.handles.get(handle, HANDLE.object), OBJECT.current);
   const isNew = state === HANDLE_STATE.declared || state === HANDLE_STATE.sealed;
@@ -103,7 +133,8 @@ function mayComeTrue(pool: PoolState, session: Session, message: Offer): boolean
 }
 
 /** What an offer has stored; `size-mismatch` when its bytes do not fill its space. */
-function toStore(pool: PoolState, session: Session, message: Offer): ToStore {
+function toStore(pool: PoolState, session: Session, code: number, message: Offer): ToStore {
+  if (code === MESSAGE.offerPart) return partToStore(pool, session, message);
   const { slab, offset, size } = message;
   const handle = handleOf(session, message.handle);
   const object = pool.handles.get(handle, HANDLE.object);
@@ -113,8 +144,38 @@ function toStore(pool: PoolState, session: Session, message: Offer): ToStore {
   const record = pool.handles.get(handle, HANDLE.attributes);
   const attributes = record === 0 ? {} : pool.attributes.toMap(record);
   const version = pool.objects.get(object, OBJECT.number) + 1;
-  const said = { name, version, space, attributes };
+  const said = { name, version, space, attributes, isPart: false };
   return { handle: message.handle, object, ...said, slab, offset, size };
+}
+
+/** What a part has stored: an array of its own, that says of what it is a part. */
+function partToStore(pool: PoolState, session: Session, message: Offer): ToStore {
+  const { handles, objects, versions } = pool;
+  const { slab, offset, size } = message;
+  const handle = handleOf(session, message.handle);
+  const object = handles.get(handle, HANDLE.object);
+  const current = objects.get(object, OBJECT.current);
+  const { region, space } = partAhead(pool, handle, message);
+  const { dtype = 'uint8', order = 'row', byteOrder = 'little', shape = [] } = space;
+  const box = region.onlyBox?.map(({ count }) => count) ?? [region.count];
+  const record =
+    current === 0
+      ? handles.get(handle, HANDLE.attributes)
+      : versions.get(current, VERSION.attributes);
+  const version =
+    current === 0 ? objects.get(object, OBJECT.number) + 1 : versions.get(current, VERSION.number);
+  const { regionStart, regionEnd } = message;
+  const attributes = {
+    ...(record === 0 ? {} : pool.attributes.toMap(record)),
+    '.of-shape': shape as number[],
+    '.region': isTextWhole(region)
+      ? regionText(region)
+      : pool.reader.bytes.slice(regionStart, regionEnd),
+  };
+  return {
+    ...{ handle: message.handle, object, name: objectName(pool, object), version, isPart: true },
+    ...{ space: { dtype, order, byteOrder, shape: box }, attributes, slab, offset, size },
+  };
 }
 
 /** The space of an offer of so many bytes; null when they do not fill it. */
@@ -132,24 +193,29 @@ function spaceOf({ spaces, handles }: PoolState, handle: number, size: number): 
  */
 export function beginStore(pool: PoolState, held: HeldOperation, asked: readonly ToStore[]): void {
   endStore(pool, held);
-  if (asked.some(({ object }) => pool.storingOf.has(object))) {
+  if (asked.some(({ object, isPart }) => !isPart && pool.storingOf.has(object))) {
     pool.storeWaits.add(held);
     beginDeadline(pool, held);
     return;
   }
   const ask = pool.storeNext;
   pool.storeNext += asked.length;
-  const pieces = asked.map(({ handle, object, version }) => {
-    pool.storingOf.set(object, held);
-    return { handle, object, version, isDone: false };
+  const pieces = asked.map(({ handle, object, version, isPart }) => {
+    // Each part has a name of its own there.
+    if (!isPart) pool.storingOf.set(object, held);
+    return { handle, object, version, isPart, isDone: false };
   });
   held.store = { ask, pieces, left: pieces.length };
   held.since = pool.now;
   beginDeadline(pool, held);
-  asked.forEach(({ handle: _, object: __, ...each }, index) => {
+  asked.forEach((each, index) => {
     pool.storing.set(ask + index, held);
-    pool.effects.push({ kind: 'store', ask: ask + index, ...each });
+    pool.effects.push(effectOf(each, ask + index));
   });
+}
+
+function effectOf({ handle: _, object: __, isPart, ...asked }: ToStore, ask: number): StoreEffect {
+  return { kind: 'store', ask, ...asked, part: isPart ? ask : 0 };
 }
 
 /** Whether all is in the store, as the versions that the offer begins. */
@@ -163,14 +229,14 @@ export function endStore(pool: PoolState, held: HeldOperation): void {
   if (pool.storeWaits.delete(held)) endHoldTimer(pool, held);
   const { store } = held;
   if (store === null) return;
-  held.store = null;
   let isWaiting = false;
   store.pieces.forEach((piece, index) => {
     if (pool.storing.delete(store.ask + index)) isWaiting = true;
     else if (!piece.isDone) return;
-    const name = nameOfPiece(pool, held, piece);
-    if (name !== null) pool.effects.push({ kind: 'unstore', name, version: piece.version });
+    const stored = storedAs(pool, held, index);
+    if (stored !== null) pool.effects.push({ kind: 'unstore', ...stored });
   });
+  held.store = null;
   if (isWaiting) endHoldTimer(pool, held);
   letOthersStore(pool, held, store.pieces);
 }
@@ -192,10 +258,18 @@ function letOthersStore(pool: PoolState, held: HeldOperation, pieces: readonly H
   pool.storeWaits.clear();
 }
 
-/** Null when its handle is gone: then the next manager finds that nothing needs the copy. */
-function nameOfPiece(pool: PoolState, { session }: HeldOperation, piece: HeldPiece): string | null {
+/**
+ * By what the store knows a piece. Null when its handle is gone: then the next manager finds that
+ * nothing needs the copy.
+ */
+function storedAs(pool: PoolState, held: HeldOperation, index: number): Stored | null {
+  const { store, session } = held;
+  const piece = store?.pieces[index];
+  if (store === null || piece === undefined) return null;
   const handle = session.handles.get(piece.handle);
-  return handle === 0 ? null : objectName(pool, pool.handles.get(handle, HANDLE.object));
+  if (handle === 0) return null;
+  const name = objectName(pool, pool.handles.get(handle, HANDLE.object));
+  return { name, version: piece.version, part: piece.isPart ? store.ask + index : 0 };
 }
 
 /** The agent has written it, or could not. */
@@ -229,15 +303,13 @@ export function storeOrRefuse(pool: PoolState): void {
   }
 }
 
-/** What is in the store, of offers that wait for something else: by name and version. */
-export function storedOfHeld(
-  pool: PoolState,
-): { readonly name: string; readonly version: number }[] {
+/** What is in the store, of offers that wait for something else. */
+export function storedOfHeld(pool: PoolState): Stored[] {
   const held = [...pool.sessions.values()].flatMap(({ lanes }) => [...lanes.values()].flat());
   return [...new Set(held)].flatMap((each) =>
-    (each.store?.pieces ?? []).flatMap((piece) => {
-      const name = piece.isDone ? nameOfPiece(pool, each, piece) : null;
-      return name === null ? [] : [{ name, version: piece.version }];
+    (each.store?.pieces ?? []).flatMap(({ isDone }, index) => {
+      const stored = isDone ? storedAs(pool, each, index) : null;
+      return stored === null ? [] : [stored];
     }),
   );
 }
@@ -247,20 +319,22 @@ export function storesPending(pool: PoolState): StoreEffect[] {
   return [...new Set(pool.storing.values())].flatMap((held) => pendingOf(pool, held));
 }
 
-/** As it was asked, whatever has become of its name and its bytes: the agent will tell. */
+/** What cannot be said any more is not asked again: the restart will refuse it. */
 function pendingOf(pool: PoolState, { session, code, message, store }: HeldOperation) {
   const effects: StoreEffect[] = [];
   if (store === null) return effects;
   pool.arena.read(pool.reader, message, 0);
-  let index = 0;
-  for (const offer of offersIn(pool, code)) {
-    if (!isToStore(offer)) continue;
-    if (session.handles.get(offer.handle) === 0) return effects;
-    const { version } = store.pieces[index] as HeldPiece;
-    const ask = store.ask + index++;
-    if (!pool.storing.has(ask)) continue;
-    const { handle: _, object: __, ...asked } = toStore(pool, session, offer);
-    effects.push({ kind: 'store', ask, ...asked, version });
+  try {
+    let index = 0;
+    for (const offer of offersIn(pool, code)) {
+      if (!isToStore(pool, session, code, offer)) continue;
+      const { version } = store.pieces[index] as HeldPiece;
+      const ask = store.ask + index++;
+      if (!pool.storing.has(ask)) continue;
+      effects.push({ ...effectOf(toStore(pool, session, code, offer), ask), version });
+    }
+  } catch (error) {
+    if (!(error instanceof AttaccaError)) throw error;
   }
   return effects;
 }

@@ -11,7 +11,7 @@ import { dropMeasure } from './measuring.js';
 import { freed } from './memory.js';
 import { forEachHandle, forgetIfUnused, handleState, objectName } from './objects.js';
 import { endOpen } from './opening.js';
-import { endParts, freeParts, isGrowing, mayGoOn, missingOf } from './parts.js';
+import { endParts, freeParts, isGrowing, mayGoOn, missingOf, namedOf } from './parts.js';
 import { failUnmet } from './promising.js';
 import { noteGone } from './provenance.js';
 import { keepUnready } from './readiness.js';
@@ -173,8 +173,7 @@ function dropVersion(pool: PoolState, version: number): void {
   const { versions, objects } = pool;
   const object = versions.get(version, VERSION.object);
   if (versionHas(pool, version, VERSION_FLAG.stored)) {
-    const number = versions.get(version, VERSION.number);
-    pool.effects.push({ kind: 'unstore', name: objectName(pool, object), version: number });
+    pool.effects.push({ kind: 'unstore', ...namedOf(pool, version), part: 0 });
   }
   const next = versions.get(version, VERSION.next);
   const previous = versions.get(version, VERSION.previous);

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../core/errors.js';
 import type { ValueMap } from '../core/value.js';
 import type { MeasureResult } from '../pool/input.js';
-import type { MeasureAsked, StoreEffect, TransferEffect } from '../pool/state.js';
+import type { MeasureAsked, Stored, StoreEffect, TransferEffect } from '../pool/state.js';
 
 /** What the agent's thread is started with. */
 export interface AgentStart {
@@ -34,19 +34,17 @@ export interface StoreStart {
   /** What of them is in the store. */
   readonly versions: readonly StoredVersion[];
   /** What is there of offers that have not taken effect yet. */
-  readonly ofHeld: readonly VersionNamed[];
-}
-
-export interface VersionNamed {
-  readonly name: string;
-  readonly version: number;
+  readonly ofHeld: readonly Stored[];
 }
 
 /** Attributes are encoded: what passes between threads would lose the classes of values. */
 export type StoreOrder = Omit<StoreEffect, 'attributes'> & { readonly attributes: Uint8Array };
 
-/** A version whose bytes are in the store, and where in the pool's memory they belong. */
-export interface StoredVersion extends Range, VersionNamed {
+/**
+ * Bytes of a version that are in the store, and where in the pool's memory they belong: all of it,
+ * or one of its parts.
+ */
+export interface StoredVersion extends Range, Stored {
   readonly row: number;
 }
 
@@ -80,7 +78,7 @@ export type ToAgent =
     }
   | TransferEffect
   | StoreOrder
-  | { readonly kind: 'unstore'; readonly name: string; readonly version: number }
+  | ({ readonly kind: 'unstore' } & Stored)
   | { readonly kind: 'measure'; readonly asked: readonly MeasureAsked[] }
   /** Fill with 0xDB, then set and wake `done`: the asker stands still until then. */
   | { readonly kind: 'poison'; readonly ranges: readonly Range[]; readonly done: SharedArrayBuffer }

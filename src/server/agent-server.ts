@@ -122,7 +122,7 @@ export class AgentServer implements DataHost {
         break;
       case 'unstore':
         this.#commands = this.#commands.then(() => {
-          this.#storer?.unstore(message.name, message.version);
+          this.#storer?.unstore(message);
         });
         break;
       case 'measure':

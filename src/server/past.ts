@@ -10,8 +10,8 @@ import { type Revived, revive } from '../loop/history.js';
 import type { PoolInfo } from '../loop/pool-info.js';
 import { PoolLoop } from '../loop/pool-loop.js';
 import { readInfo } from '../loop/read-info.js';
-import { objectName } from '../pool/objects.js';
-import { VERSION, VERSION_FLAG } from '../pool/rows.js';
+import { forEachPart, namedOf } from '../pool/parts.js';
+import { PART, VERSION, VERSION_FLAG } from '../pool/rows.js';
 import type { PoolOptions } from '../pool/state.js';
 import { storedOfHeld } from '../pool/storing.js';
 import { DURABILITY } from '../protocol/index.js';
@@ -223,16 +223,25 @@ export function slabsOf(loop: PoolLoop): KeptSlab[] {
 /** The slabs that a pool had, which versions in them the store has, and what it has besides. */
 export function storedOf(loop: PoolLoop): Pick<StoreStart, 'slabs' | 'versions' | 'ofHeld'> {
   const { pool } = loop;
-  const { versions, extents } = pool;
+  const { versions, extents, parts } = pool;
   const found: StoredVersion[] = [];
+  const add = (row: number, part: number, block: number, size: number): void => {
+    const place = { slab: extents.slabOf(block), offset: extents.offsetOf(block), size };
+    found.push({ row, ...namedOf(pool, row), part, ...place });
+  };
+  const inParts = new Set<number>();
   for (const block of extents.blocks()) {
     if (extents.stateOf(block) !== BLOCK_SLICE) continue;
     const row = extents.ownerOf(block);
+    if (versions.get(row, VERSION.partition) !== 0) inParts.add(row);
     if ((versions.get(row, VERSION.flags) & VERSION_FLAG.stored) === 0) continue;
-    found.push({
-      ...{ row, name: objectName(pool, versions.get(row, VERSION.object)) },
-      ...{ version: versions.get(row, VERSION.number), slab: extents.slabOf(block) },
-      ...{ offset: extents.offsetOf(block), size: versions.getWide(row, VERSION.size) },
+    add(row, 0, block, versions.getWide(row, VERSION.size));
+  }
+  for (const row of inParts) {
+    forEachPart(pool, row, (part) => {
+      const stored = parts.getWide(part, PART.stored);
+      if (stored === 0) return;
+      add(row, stored, parts.get(part, PART.bytes), parts.getWide(part, PART.size));
     });
   }
   return { slabs: slabsOf(loop), versions: found, ofHeld: storedOfHeld(pool) };

@@ -2,15 +2,10 @@ import type { FileHandle } from 'node:fs/promises';
 import { Reader } from '../core/bytes.js';
 import { AttaccaError } from '../core/errors.js';
 import { EXACT, readMap } from '../core/value-codec.js';
+import type { LevelKey } from '../levels/level.js';
 import { type DirectoryLevel, openClaimed } from '../levels/store/index.js';
-import type {
-  KeptSlab,
-  Range,
-  StoredVersion,
-  StoreOrder,
-  VersionNamed,
-  Why,
-} from './agent-messages.js';
+import type { Stored } from '../pool/state.js';
+import type { KeptSlab, Range, StoredVersion, StoreOrder, Why } from './agent-messages.js';
 import type { PinnedRange, SlabStore } from './slab-store.js';
 
 /** What the agent does for a store: the pool says what, and hears of it. */
@@ -48,8 +43,8 @@ export class Storer {
   }
 
   store(effect: StoreOrder): void {
-    const { ask, name, version } = effect;
-    this.#inOrder(name, version, async () => {
+    const { ask, name } = effect;
+    this.#inOrder(effect, async () => {
       const failure = await this.#put(effect).then(
         () => null,
         (error: unknown) => whyOf(error, name),
@@ -59,15 +54,14 @@ export class Storer {
   }
 
   async #put(effect: StoreOrder): Promise<void> {
-    const { name, version, space } = effect;
+    const { name, space } = effect;
     const attributes = readMap(new Reader(effect.attributes), EXACT);
     const pinned = await this.#options.pin(effect);
     if (pinned === null) {
       throw new AttaccaError('object-lost', `Cannot store "${name}": its bytes are gone`, { name });
     }
     try {
-      const { pool } = this.#options;
-      const entry = { pool, name, version, space, attributes };
+      const entry = { ...this.#keyOf(effect), space, attributes };
       await this.#level.put(entry, pinned.bytes, { durability: 'fsync' });
     } finally {
       pinned.release();
@@ -75,15 +69,21 @@ export class Storer {
   }
 
   /** What cannot be removed stays until the next start, which looks for it. */
-  unstore(name: string, version: number): void {
-    const { pool } = this.#options;
-    this.#inOrder(name, version, async () => {
-      await this.#level.delete({ pool, name, version }).catch(() => {});
+  unstore(stored: Stored): void {
+    this.#inOrder(stored, async () => {
+      await this.#level.delete(this.#keyOf(stored)).catch(() => {});
     });
   }
 
-  #inOrder(name: string, version: number, run: () => Promise<void>): void {
-    const key = `${version} ${name}`;
+  /** Parts are beside the objects, as of another pool: each has a name that no other one has. */
+  #keyOf({ name, version, part }: Stored): LevelKey {
+    const { pool } = this.#options;
+    if (part === 0) return { pool, name, version };
+    return { pool: partsOf(pool), name: `${name}#${part}`, version };
+  }
+
+  #inOrder({ name, version, part }: Stored, run: () => Promise<void>): void {
+    const key = `${part} ${version} ${name}`;
     const before = this.#busy.get(key) ?? Promise.resolve();
     const done = before.then(run).then(() => {
       if (this.#busy.get(key) === done) this.#busy.delete(key);
@@ -93,46 +93,48 @@ export class Storer {
 
   /**
    * Makes slabs anew that are gone and have versions in them which the store has, each verified.
-   * Returns the rows of those that are back; a slab with none of them is not made.
+   * Returns the rows of those that are back, with all their parts; a slab with nothing of them is
+   * not made.
    */
   async restore(
     slabs: readonly KeptSlab[],
     versions: readonly StoredVersion[],
     memory: Restoring,
   ): Promise<number[]> {
-    const restored: number[] = [];
+    const back = new Set<StoredVersion>();
     for (const kept of slabs) {
       const within = versions.filter(({ slab }) => slab === kept.slab);
       if (within.length === 0) continue;
-      const back = kept.adopted
-        ? this.#readBackFile(kept, within, memory)
-        : this.#readBack(kept, within, memory);
-      restored.push(...(await back));
+      const found = kept.adopted
+        ? await this.#readBackFile(kept, within, memory)
+        : await this.#readBack(kept, within, memory);
+      for (const each of found) back.add(each);
     }
-    return restored;
+    const gone = new Set(slabs.map(({ slab }) => slab));
+    const wanted = versions.filter(({ slab }) => gone.has(slab));
+    const lost = new Set(wanted.filter((each) => !back.has(each)).map(({ row }) => row));
+    return [...new Set([...back].map(({ row }) => row))].filter((row) => !lost.has(row));
   }
 
   async #readBack(
     { slab, size }: KeptSlab,
     within: readonly StoredVersion[],
     memory: Restoring,
-  ): Promise<number[]> {
+  ): Promise<StoredVersion[]> {
     const isMade = await memory.create(slab, size).then(
       () => true,
       () => false,
     );
     if (!isMade) return [];
-    const { pool } = this.#options;
-    const rows: number[] = [];
+    const back: StoredVersion[] = [];
     for (const each of within) {
-      const { name, version, row } = each;
       const found = await this.#level
-        .get({ pool, name, version }, memory.bytesOf(each))
+        .get(this.#keyOf(each), memory.bytesOf(each))
         .catch(() => null);
-      if (found?.entry.size === each.size) rows.push(row);
+      if (found?.entry.size === each.size) back.push(each);
     }
-    if (rows.length === 0) await memory.remove(slab);
-    return rows;
+    if (back.length === 0) await memory.remove(slab);
+    return back;
   }
 
   /** It was a file that was adopted, of any size: so it is written as one. */
@@ -140,23 +142,23 @@ export class Storer {
     { slab, size }: KeptSlab,
     within: readonly StoredVersion[],
     memory: Restoring,
-  ): Promise<number[]> {
-    const rows: number[] = [];
+  ): Promise<StoredVersion[]> {
+    const back: StoredVersion[] = [];
     const isMade = await memory
       .refill(slab, size, async (file) => {
         for (const each of within) {
           const isBack = await this.#copy(each, file).catch(() => false);
-          if (isBack) rows.push(each.row);
+          if (isBack) back.push(each);
         }
-        return rows.length > 0;
+        return back.length > 0;
       })
       .catch(() => false);
-    return isMade ? rows : [];
+    return isMade ? back : [];
   }
 
-  async #copy({ name, version, offset, size }: StoredVersion, file: FileHandle): Promise<boolean> {
-    const { pool } = this.#options;
-    const found = await this.#level.stream({ pool, name, version });
+  async #copy(each: StoredVersion, file: FileHandle): Promise<boolean> {
+    const { offset, size } = each;
+    const found = await this.#level.stream(this.#keyOf(each));
     if (found?.entry.size !== size) return false;
     let at = offset;
     for await (const block of found.blocks) {
@@ -170,17 +172,19 @@ export class Storer {
    * Removes what the store has of this pool that the pool does not know: a crash has left it, or a
    * full disk, which may have no room for the deletions either. Then the next start looks again.
    */
-  async forgetOthers(known: readonly VersionNamed[]): Promise<void> {
+  async forgetOthers(known: readonly Stored[]): Promise<void> {
     const { pool } = this.#options;
-    const names = new Set(known.map(({ name, version }) => `${version} ${name}`));
-    const others: { readonly name: string; readonly version: number }[] = [];
+    const textOf = ({ pool, name, version }: LevelKey): string => `${version} ${name} ${pool}`;
+    const texts = new Set(known.map((each) => textOf(this.#keyOf(each))));
+    const others: LevelKey[] = [];
     // While there is a list nothing is compacted: so all of it first.
     for await (const { pool: of, name, version } of this.#level.list()) {
-      if (of === pool && !names.has(`${version} ${name}`)) others.push({ name, version });
+      const key = { pool: of, name, version };
+      if ((of === pool || of === partsOf(pool)) && !texts.has(textOf(key))) others.push(key);
     }
-    for (const { name, version } of others) {
+    for (const key of others) {
       try {
-        await this.#level.delete({ pool, name, version });
+        await this.#level.delete(key);
       } catch (error) {
         // Together they may make room, though each of them finds none.
         if (!(error instanceof AttaccaError && error.code === 'disk-full')) throw error;
@@ -188,6 +192,9 @@ export class Storer {
     }
   }
 }
+
+/** Under what name of a pool its parts are in a store. */
+const partsOf = (pool: string): string => `${pool}.parts`;
 
 async function writeAll(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {

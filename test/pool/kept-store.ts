@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { BLOCK_SLICE } from '../../src/catalog/extents.js';
 import type { ErrorCode } from '../../src/core/errors.js';
-import { objectName } from '../../src/pool/objects.js';
-import { VERSION, VERSION_FLAG } from '../../src/pool/rows.js';
-import type { StoreEffect } from '../../src/pool/state.js';
+import { forEachPart, namedOf } from '../../src/pool/parts.js';
+import { PART, VERSION, VERSION_FLAG } from '../../src/pool/rows.js';
+import type { Stored, StoreEffect } from '../../src/pool/state.js';
 import type { Harness } from './harness.js';
 
 /** What an agent's store does with what a pool asks of it: as it is told, one after the other. */
@@ -54,21 +54,31 @@ export class KeptStore {
   /** What the pool says is in the store is there, with its own bytes, and nothing else. */
   check(): void {
     this.#perform();
-    const { extents, objects, versions } = this.#pool.pool;
+    const { pool } = this.#pool;
+    const { extents, versions, parts } = pool;
     const expected = new Map<string, string>();
+    const expect = (version: number, part: number, block: number): void => {
+      const key = keyOf({ ...namedOf(pool, version), part });
+      expected.set(key, `${extents.slabOf(block)} ${extents.offsetOf(block)}`);
+    };
+    const owners = new Set<number>();
     for (const block of extents.blocks()) {
       if (extents.stateOf(block) !== BLOCK_SLICE) continue;
       const version = extents.ownerOf(block);
+      owners.add(version);
       if ((versions.get(version, VERSION.flags) & VERSION_FLAG.stored) === 0) continue;
-      const object = versions.get(version, VERSION.object);
-      assert.ok(objects.has(object));
-      const name = objectName(this.#pool.pool, object);
-      const key = keyOf({ name, version: versions.get(version, VERSION.number) });
-      expected.set(key, `${extents.slabOf(block)} ${extents.offsetOf(block)}`);
+      expect(version, 0, block);
+    }
+    for (const version of owners) {
+      forEachPart(pool, version, (part) => {
+        const stored = parts.getWide(part, PART.stored);
+        if (stored !== 0) expect(version, stored, parts.get(part, PART.bytes));
+      });
     }
     assert.deepEqual([...this.#objects].sort(), [...expected].sort());
   }
 }
 
-const keyOf = ({ name, version }: Pick<StoreEffect, 'name' | 'version'>) => `${name} ${version}`;
+const keyOf = ({ name, version, part }: Stored): string =>
+  part === 0 ? `${name} ${version}` : `${name}#${part} ${version}`;
 const placeOf = ({ slab, offset }: StoreEffect): string => `${slab} ${offset}`;

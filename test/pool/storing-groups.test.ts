@@ -134,7 +134,7 @@ test('another manager asks again for what of a group was not answered', () => {
     restorePool,
   );
   assert.deepEqual(storesPending(pool.twin.pool), others);
-  assert.deepEqual(storedOfHeld(pool.twin.pool), [{ name: 's', version: 1 }]);
+  assert.deepEqual(storedOfHeld(pool.twin.pool), [{ name: 's', version: 1, part: 0 }]);
   store.answer();
   offer.ok();
   producer.ping().ok();

@@ -37,7 +37,7 @@ test('an offer takes effect when its bytes are safe; requires and what follows w
     { ...asked, attributes: { ...asked?.attributes } },
     {
       ...{ kind: 'store', ask: 1, name: 'x', version: 1, attributes: { step: 6 } },
-      ...{ slab: slice.slab, offset: slice.offset, size: slice.size },
+      ...{ slab: slice.slab, offset: slice.offset, size: slice.size, part: 0 },
       space: { dtype: 'uint8', shape: [10], order: 'row', byteOrder: 'little' },
     },
   );
@@ -247,7 +247,7 @@ test('what is stored and waits for others is restored as stored', () => {
     restorePool,
   );
   assert.deepEqual(storesPending(pool.twin.pool), []);
-  assert.deepEqual(storedOfHeld(pool.twin.pool), [{ name: 'x', version: 1 }]);
+  assert.deepEqual(storedOfHeld(pool.twin.pool), [{ name: 'x', version: 1, part: 0 }]);
   before.acknowledge().ok();
   offer.ok();
   // The twin has come to the same, as is seen with the batch behind it.

@@ -18,6 +18,11 @@ export function regionText(region: Region): string {
   return boxes.join(' and ');
 }
 
+/** Whether {@link regionText} says all of a region, so that it can be read again. */
+export function isTextWhole({ onlyBox }: Region): boolean {
+  return onlyBox?.every(({ runs }) => runs.length <= TOLD_MAX) ?? false;
+}
+
 function boxText(box: Box, shape: Region['shape']): string {
   return box.map((axis, at) => axisText(axis, shape[at] ?? null)).join(',');
 }

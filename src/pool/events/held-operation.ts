@@ -47,11 +47,12 @@ interface HeldStore {
   left: number;
 }
 
-/** A version that goes to the store, offered by a handle of its client, and whether it is there. */
+/** A version that goes to the store, or a part of one, as a handle of its client offers it. */
 export interface HeldPiece {
   readonly handle: number;
   readonly object: number;
   readonly version: number;
+  readonly isPart: boolean;
   isDone: boolean;
 }
 

@@ -413,7 +413,9 @@ function settleHeld(pool: PoolState, held: HeldOperation, apply: Apply): void {
       return;
     }
     // What is asked for by now, and was not before, would be a gate.
-    pool.isStored = held.store !== null && storeAsked(pool, session, code) !== null;
+    if (held.store !== null && storeAsked(pool, session, code) === null) endStore(pool, held);
+    pool.isStored = held.store !== null;
+    pool.storedPart = held.store?.ask ?? 0;
     pool.measures.ahead = knownAheadOf(held);
     pool.selectedAhead = held.selected;
     if (apply(pool, session, request, code)) emitOk(pool, session, request);

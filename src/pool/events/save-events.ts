@@ -60,8 +60,8 @@ export function restoreEvents(pool: PoolState, r: StateReader): void {
       byRequest.set(`${session.id} ${held.request}`, held);
       if (held.waitsFor.size > 0) for (const seq of held.seqs) bySeq.set(seq, held);
       if (held.timer !== 0) events.heldByTimer.set(held.timer, held);
-      held.store?.pieces.forEach(({ object, isDone }, index) => {
-        pool.storingOf.set(object, held);
+      held.store?.pieces.forEach(({ object, isPart, isDone }, index) => {
+        if (!isPart) pool.storingOf.set(object, held);
         if (!isDone) pool.storing.set((held.store?.ask ?? 0) + index, held);
       });
       goOnMeasuring(pool, held);
@@ -306,10 +306,11 @@ function saveHeld(held: HeldOperation, w: StateWriter): void {
 function saveStore({ store }: HeldOperation, w: StateWriter): void {
   w.u64(store?.ask ?? 0);
   w.u32(store?.pieces.length ?? 0);
-  for (const { handle, object, version, isDone } of store?.pieces ?? []) {
+  for (const { handle, object, version, isPart, isDone } of store?.pieces ?? []) {
     w.u32(handle);
     w.u32(object);
     w.u64(version);
+    w.flag(isPart);
     w.flag(isDone);
   }
 }
@@ -317,8 +318,9 @@ function saveStore({ store }: HeldOperation, w: StateWriter): void {
 function restoreStore(r: StateReader): HeldOperation['store'] {
   const ask = r.u64();
   const pieces: HeldPiece[] = [];
-  for (let count = r.count(17); count > 0; count--) {
-    pieces.push({ handle: r.u32(), object: r.u32(), version: r.u64(), isDone: r.flag() });
+  for (let count = r.count(18); count > 0; count--) {
+    const of = { handle: r.u32(), object: r.u32(), version: r.u64() };
+    pieces.push({ ...of, isPart: r.flag(), isDone: r.flag() });
   }
   const left = pieces.filter(({ isDone }) => !isDone).length;
   return ask === 0 ? null : { ask, pieces, left };
