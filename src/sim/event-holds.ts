@@ -28,7 +28,7 @@ const OTHER_LANES: { readonly [operation: string]: string } = {
 /** Which requests of its session one must not overtake; none: it is about none of them. */
 function lanesOf(
   operation: string,
-  number: string,
+  numbers: readonly string[],
   member: number,
   lanes: ReadonlyMap<string, readonly MHeld[]>,
 ): readonly string[] {
@@ -41,19 +41,17 @@ function lanesOf(
   const ofNames = [...lanes.keys()].filter((lane) => lane.startsWith(`name ${member} `));
   const all = `${NAMES} ${member}`;
   if (isOfNames) return [all, ...ofNames];
-  if (isOfName) return [`name ${member} ${number}`, ...(lanes.has(all) ? [all] : [])];
-  return [`${other} ${number}`];
+  if (isOfName) return [`name ${member} ${numbers[0]}`, ...(lanes.has(all) ? [all] : [])];
+  return [...new Set(numbers.map((number) => `${other} ${number}`))];
 }
+
+type Announced = Omit<MEvent, 'isBefore' | 'seq'>;
 
 interface EventHoldsParts {
   readonly now: () => number;
   readonly events: () => EventOracle;
   /** What a request is about to do, in this order; nothing when it will be refused. */
-  readonly announce: (
-    session: MSession,
-    operation: string,
-    about: About,
-  ) => readonly Omit<MEvent, 'isBefore' | 'seq'>[];
+  readonly announce: (session: MSession, operation: string, about: About) => readonly Announced[];
   /** What is changed together, as a selector finds it; null: there is none. */
   readonly selected: (about: About) => MSelected | null;
   /** Whether it offers a step that is too far ahead of somebody. */
@@ -103,8 +101,13 @@ export class EventHolds {
     return this.moments().filter((moment) => moment !== Number.POSITIVE_INFINITY).length;
   }
 
+  /** Those that wait for a word, or for who is behind, each once. */
+  #timed(): ReadonlySet<MHeld> {
+    return new Set([...this.#waiting.values(), ...this.#ahead]);
+  }
+
   moments(): number[] {
-    return [...this.#waiting.values(), ...this.#ahead].map(({ timer }) => timer);
+    return [...this.#timed()].map(({ timer }) => timer);
   }
 
   /** Holds a request, if it is to be held. */
@@ -117,10 +120,11 @@ export class EventHolds {
   ): boolean {
     const lanes = this.#lanes.get(session) ?? new Map<string, MHeld[]>();
     const [operation = '', number = ''] = words.split(' ');
-    const own = lanesOf(operation, number, about?.member ?? MEMBER_NONE, lanes);
+    const numbers = [number, ...(about?.group ?? []).map(String)];
+    const own = lanesOf(operation, numbers, about?.member ?? MEMBER_NONE, lanes);
     if (own.length === 0) return false;
     const since = this.#parts.now();
-    const none = { event: null, refusal: null, timer: Number.POSITIVE_INFINITY, since };
+    const none = { events: [], refusal: null, timer: Number.POSITIVE_INFINITY, since };
     const order = ++this.#asked;
     const what = { session, request, operation, about, apply, lanes: own, order, ...none };
     const nothing = { passed: new Set<EventName>(), ends: null, selected: null };
@@ -161,24 +165,32 @@ export class EventHolds {
     const { session, operation, about, passed } = held;
     if (about === null) return false;
     const { now, events, announce } = this.#parts;
+    const all = new Map<EventName, Announced[]>();
     for (const event of announce(session, operation, about)) {
-      const { kind, ends = held.ends } = event;
+      all.set(event.kind, [...(all.get(event.kind) ?? []), event]);
+    }
+    for (const [kind, told] of all) {
+      const ends = told[0]?.ends ?? held.ends;
       // Who let one version go has not let go another that came in its place.
       const isLetGo = passed.has(kind) && (ends === null || ends === held.ends);
       if (isLetGo || !this.#isAsked(kind)) continue;
       passed.add(kind);
       held.ends = ends;
-      const question = events().ask(event);
-      if (question === null || question.asked.length === 0) continue;
-      held.event = question.event;
+      // Of a group each is told of.
+      const questions = told.flatMap((event) => events().ask(event) ?? []);
+      const asked = questions.filter((question) => question.asked.length > 0);
+      if (asked.length === 0) continue;
+      held.events = asked.map(({ event }) => event);
       held.selected = this.#parts.selected(about);
       held.since = now();
-      for (const one of question.asked) {
-        held.waitsFor.set(one, now() + one.asked.deadlineMs);
-        one.holds.add(question.event);
+      for (const question of asked) {
+        for (const one of question.asked) {
+          held.waitsFor.set(one, now() + one.asked.deadlineMs);
+          one.holds.add(question.event);
+        }
+        this.#waiting.set(question.event, held);
       }
       held.timer = Math.min(...held.waitsFor.values());
-      this.#waiting.set(question.event, held);
       return true;
     }
     return false;
@@ -193,7 +205,8 @@ export class EventHolds {
   allow(one: MSubscription, event: MEvent): void {
     one.holds.delete(event);
     const held = this.#waiting.get(event);
-    if (held?.waitsFor.delete(one) === true && held.waitsFor.size === 0) this.#decide(held, null);
+    if (held === undefined || held.events.some((each) => one.holds.has(each))) return;
+    if (held.waitsFor.delete(one) && held.waitsFor.size === 0) this.#decide(held, null);
   }
 
   veto(event: MEvent, refusal: MHeld['refusal']): void {
@@ -214,9 +227,9 @@ export class EventHolds {
 
   /** Nobody is waited for any more. */
   #letGo(held: MHeld): void {
-    const { event, waitsFor } = held;
+    const { events, waitsFor } = held;
     this.#ahead = this.#ahead.filter((each) => each !== held);
-    if (event !== null) {
+    for (const event of events) {
       this.#waiting.delete(event);
       for (const one of waitsFor.keys()) one.holds.delete(event);
     }
@@ -226,13 +239,16 @@ export class EventHolds {
   /** Who was silent until now was silent for too long. */
   pass(now: number): void {
     // One after the other: what stood behind the first comes before the second.
-    const over = [...this.#waiting.values(), ...this.#ahead].filter(({ timer }) => timer <= now);
+    const over = [...this.#timed()].filter(({ timer }) => timer <= now);
     const held = firstAsked(over);
     if (held === null) return;
     if (this.#ahead.includes(held)) this.#decide(held, 'deadline-passed');
-    else if (held.event !== null) {
-      const { event, waitsFor } = held;
-      for (const [one, until] of [...waitsFor]) if (until <= now) this.silent(one, event);
+    else {
+      const { events, waitsFor } = held;
+      for (const [one, until] of [...waitsFor]) {
+        if (until > now) continue;
+        for (const event of events) if (one.holds.has(event)) this.silent(one, event);
+      }
       held.timer = Math.min(...waitsFor.values());
     }
   }
@@ -283,9 +299,11 @@ export class EventHolds {
   drop(session: MSession): void {
     for (const held of this.#of(session)) {
       const told = [...held.waitsFor.keys()];
-      const { event } = held;
+      const { events } = held;
       this.#letGo(held);
-      if (event !== null) for (const one of told) this.#parts.events().cancelled(one, event);
+      for (const one of told) {
+        for (const event of events) this.#parts.events().cancelled(one, event);
+      }
     }
     this.#lanes.delete(session);
     this.#released = this.#released.filter((held) => held.session !== session);

@@ -191,7 +191,7 @@ export function acknowledge(
   );
 }
 
-function veto(asking: Asking, client: Client, number: number, n: number): void {
+export function veto(asking: Asking, client: Client, number: number, n: number): void {
   asking.ask(
     client,
     `veto ${number} ${n}`,

@@ -43,6 +43,8 @@ export interface MEvent {
 export interface About {
   readonly handle?: number;
   readonly member?: number;
+  /** Handles of what it offers as a group. */
+  readonly group?: readonly number[];
   readonly name?: string;
   readonly topic?: string;
   /** It offers in the place of what is kept. */
@@ -161,8 +163,8 @@ export interface MHeld {
   readonly passed: Set<EventName>;
   /** Of which version all were told that it ends. */
   ends: MVersion | null;
-  /** Of what those were told who have to let it go; null: it is not its turn. */
-  event: MEvent | null;
+  /** Of what those were told who have to let it go, each of it; none: it is not its turn. */
+  events: readonly MEvent[];
   readonly waitsFor: Map<MSubscription, number>;
   /** What a selector had found of which they were told; null: nothing. */
   selected: MSelected | null;

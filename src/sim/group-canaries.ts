@@ -49,6 +49,28 @@ export const GROUP_CANARIES: { readonly [name: string]: Canary } = {
       });
     },
   },
+  'a group of which several were told goes in, though one of it is vetoed': {
+    ...MOSTLY,
+    breaks: 'answers',
+    plant: ({ pool: { events } }) => {
+      const add = events.released.add.bind(events.released);
+      events.released.add = (held) => {
+        if (held.seqs.length > 1 && held.veto?.code === 'vetoed') held.veto = null;
+        add(held);
+      };
+    },
+  },
+  'who has let go one of a group is not asked for the others': {
+    ...MOSTLY,
+    breaks: 'G5 holds',
+    plant: ({ pool: { events } }) => {
+      const set = events.held.set.bind(events.held);
+      events.held.set = (seq, held) => {
+        for (const id of held.owed.keys()) held.owed.set(id, 1);
+        return set(seq, held);
+      };
+    },
+  },
   'one of seven is ready, and nobody is told': {
     ...MOSTLY,
     breaks: 'G5 all',

@@ -3,7 +3,7 @@ import * as protocol from '../protocol/index.js';
 import type { Asking, Client } from './asking.js';
 import { type EventHandle, handlesOf } from './event-handles.js';
 import * as objects from './event-objects.js';
-import { acknowledge, soon, subscribe } from './event-requests.js';
+import { acknowledge, soon, subscribe, veto } from './event-requests.js';
 import { DEPENDS_ON, GROUP_NAMES } from './event-state.js';
 import { contentOf } from './handle-requests.js';
 import { asker } from './object-requests.js';
@@ -24,13 +24,25 @@ const ASK = {
   await: awaitReady,
   open: openGroup,
   watch,
+  guard,
   wrongly,
 } satisfies { readonly [operation: string]: (asking: Asking, client: Client) => void };
 
 /** How often each comes. */
 const OPERATIONS: readonly (keyof typeof ASK)[] = [
   ...(['group', 'group', 'group', 'one', 'one', 'one', 'one', 'withdraw', 'withdraw'] as const),
-  ...(['await', 'await', 'await', 'open', 'open', 'depend', 'delete', 'watch', 'wrongly'] as const),
+  ...([
+    'await',
+    'await',
+    'await',
+    'open',
+    'open',
+    'depend',
+    'delete',
+    'watch',
+    'guard',
+    'wrongly',
+  ] as const),
 ];
 
 /** One request, or a few that belong together, about groups and what is ready. */
@@ -113,8 +125,10 @@ function offerGroup(
       ),
     (oracle, session) => oracle.offerGroup(session, own.number, members, scope),
     {
+      about: { handle: own.number, name: own.name, group: handles.map(({ number }) => number) },
       onAnswer: (answer) => {
         if (answer.kind === 'ok' && handles.length > 0) asking.count('offered as a group');
+        if (answer.kind === 'fail' && answer.code === 'vetoed') asking.count('vetoed as a group');
       },
     },
   );
@@ -241,6 +255,32 @@ function watch(asking: Asking, client: Client): void {
   subscribe(asking, client, asked, {
     hears: ({ n }, number) => soon(asking, client, () => acknowledge(asking, client, number, n)),
   });
+}
+
+/** Has a say in what is offered: a group waits until each of it that it is told of is let go. */
+function guard(asking: Asking, client: Client): void {
+  const { dice } = asking;
+  // All that was offered would wait for somebody.
+  if (dice(3) !== 0) {
+    watch(asking, client);
+    return;
+  }
+  const silence = dice(2) === 0 ? 'allow' : 'deny';
+  const text = asking.of(['name ~ "b/*"', 'name in ["b/1", "b/3"]', 'name = "b/a"', 'a > 1']);
+  const about = text === 'a > 1' ? `name ~ "b/*" and ${text}` : text;
+  const asked = { isBefore: true, acknowledges: true, silence, own: dice(4) === 0, text: about };
+  subscribe(
+    asking,
+    client,
+    { ...asked, silence },
+    {
+      window: asking.of([0, 1, 2]),
+      hears: ({ n }, number) => {
+        const action = dice(20) === 0 ? veto : acknowledge;
+        soon(asking, client, () => action(asking, client, number, n));
+      },
+    },
+  );
 }
 
 /** What is none, of several members, or twice in one. */

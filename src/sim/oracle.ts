@@ -211,6 +211,7 @@ export class Oracle {
     });
     this.selectedAhead = null;
     this.#settle();
+    this.groups.settle();
     this.serve();
     // What is let go next may bring back what has ended here.
     this.#changed();
@@ -249,6 +250,7 @@ export class Oracle {
     if (about.selector !== undefined) return this.#announceSelected(operation, about, member);
     const handle = session.handles.get(about.handle ?? -1);
     if (handle === undefined) return [];
+    if (operation === 'offer-group') return this.#announceGroup(session, handle, about.group ?? []);
     const { state, version } = handle;
     const isFresh = state === 'declared' || state === 'sealed';
     const kinds = operation === 'demand' && isFresh ? ['require', 'demand'] : [operation];
@@ -286,6 +288,22 @@ export class Oracle {
     if (selector === undefined) return null;
     const found = selectedBy(this, readSelector(selector));
     return new Map(found.map(({ name, current }) => [name, current]));
+  }
+
+  /** Each that is in it, and then the group; nothing when one of them cannot be offered. */
+  #announceGroup(
+    session: MSession,
+    own: MHandle,
+    group: readonly number[],
+  ): Omit<MEvent, 'isBefore' | 'seq'>[] {
+    const handles = [...group.map((number) => session.handles.get(number)), own];
+    const all = handles.filter((each) => each !== undefined);
+    const may: readonly MHandle['state'][] = ['declared', 'sealed', 'offered'];
+    if (all.length < handles.length || all.some(({ state }) => !may.includes(state))) return [];
+    return all.map((each) => {
+      const next = each.version === null ? each.object.versions + 1 : undefined;
+      return this.#ofHandle('offer', each, next);
+    });
   }
 
   /** Whether it offers what is not begun, of a step that is too far ahead. */

@@ -44,6 +44,7 @@ const MOSTLY: Readonly<Record<Special, readonly string[]>> = {
   ],
   grouping: [
     ...['offered as a group', 'had what was ready', 'had what a group has', 'told ready'],
+    'vetoed as a group',
     ...['unknown-object', 'wrong-state', 'bad-argument', 'object-deleted'],
   ],
 };
