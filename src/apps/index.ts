@@ -13,10 +13,12 @@ export {
   lastCheckpoint,
 } from './archive/checkpoint.js';
 export {
+  type LendFailure,
   type Lent,
   type LibrarianOptions,
   type LibrarianSummary,
   librarian,
+  type MissedHint,
 } from './archive/librarian.js';
 export type { CompleteStep, StepObject } from './archive/steps.js';
 export { type KeepAliveOptions, type KeptAlive, keepAlive } from './keep-alive.js';

@@ -119,6 +119,33 @@ test('hints are fetched before, two librarians do no harm, what comes later is f
   assert.deepEqual([...new Set(lent)].sort(), ['late', 't/0', 't/1', 't/2', 't/3']);
 });
 
+test('a hint of no use is told once, and is no failure', async (t) => {
+  await using pool = await testPool();
+  const store = joinPath(await filesOf(t), 'archive');
+  await fill(pool.address, store);
+  await using member = await join({ address: pool.address, member: 'm' });
+  const asJson = await lend(t, pool.address, '--from', store, '--json', '--member', 'one');
+  const asText = await lend(t, pool.address, '--from', store);
+  await member.emit('prefetch', { names: ['none', 'none'] });
+  await member.emit('prefetch', { select: 'step = 77' });
+  await member.emit('prefetch', {});
+  // In any order: one looks into the store before.
+  for (const said of [/"names", no/u, /"none"/u, /selects nothing/u]) await asText.complained(said);
+  for (const said of [/names.*, no/u, /"none"/u, /selects nothing/u]) await asJson.said(said);
+  for (const each of [asJson, asText]) each.process.kill('SIGTERM');
+  const { out } = await asJson.ended;
+  const lines = out.trimEnd().split('\n');
+  assert.deepEqual(jsonLines([...lines.slice(0, -1).sort(), lines.at(-1)].join('\n')), [
+    { name: '', missed: true, by: 'm', why: 'it selects nothing' },
+    { name: '', missed: true, by: 'm', why: 'no "names", no "select"' },
+    { name: 'none', missed: true, by: 'm', why: 'it is not in the store' },
+    { objects: 0, bytes: 0, failed: 0, missed: 3 },
+  ]);
+  const { err } = await asText.ended;
+  assert.match(err, /a hint of m at "none" is of no use: it is not in the store\n/u);
+  assert.match(err, /offered 0 objects, 0 B; 3 hints of no use\n/u);
+});
+
 test('what is damaged is told, and nobody has it; the others are served', async (t) => {
   await using pool = await testPool();
   const store = joinPath(await filesOf(t), 'archive');

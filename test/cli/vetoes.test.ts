@@ -82,9 +82,9 @@ test('a forbidden withdraw or offer fails one object, and the librarian goes on'
   const line = ['--from', store, '--keep', '1ms', '--prefetch-keep', '1ms', '--json'];
   const kept = await begin(t, pool.address, 'librarian', ...line);
   assert.equal(await firstOf(member, 'stays'), 0);
-  await kept.said(/"name":"stays","failed":"vetoed"/u);
+  await kept.said(/"name":"stays","failed":"vetoed","of":"withdraw"/u);
   await member.emit('prefetch', { names: ['hinted'] });
-  await kept.said(/"name":"hinted","failed":"vetoed"/u);
+  await kept.said(/"name":"hinted","failed":"vetoed","of":"withdraw"/u);
   assert.equal(await firstOf(member, 'free'), 2);
   kept.process.kill('SIGTERM');
   const told = jsonLines((await kept.ended).out);
@@ -100,10 +100,23 @@ test('a forbidden withdraw or offer fails one object, and the librarian goes on'
   assert.ok(offer !== null);
   await handing.said(/"name":"barred"/u);
   await held.veto(offer, 'no');
-  await handing.said(/"name":"barred","failed":"vetoed"/u);
+  await handing.said(/"name":"barred","failed":"vetoed","of":"offer"/u);
   assert.equal(await firstOf(member, 'free'), 2);
   handing.process.kill('SIGTERM');
   assert.equal((await handing.ended).signal, 'SIGTERM');
+});
+
+test('what a librarian may not withdraw stays offered, and it says that', async (t) => {
+  await using pool = await testPool();
+  const store = joinPath(await filesOf(t), 'archive');
+  await fill(store, 'stays');
+  await using _guard = await forbid(pool.address, 'withdraw', 'name = "stays"');
+  await using member = await join({ address: pool.address, member: 'm' });
+  const kept = await begin(t, pool.address, 'librarian', '--from', store, '--keep', '1ms');
+  assert.equal(await firstOf(member, 'stays'), 0);
+  await kept.complained(/librarian: "stays" stays offered: .*guard\[0\].*not today/u);
+  kept.process.kill('SIGTERM');
+  assert.match((await kept.ended).err, /offered 1 object, 1 B; 1 failed\n/u);
 });
 
 test('a checkpoint goes on when a demand or a withdraw of one object is forbidden', async (t) => {

@@ -74,7 +74,7 @@ export async function checkpoint(
     options.signal === undefined ? over.signal : AbortSignal.any([options.signal, over.signal]);
   const lending = lendFrom(pool, store, steps, {
     ...{ from: to, promise, onLent, signal },
-    onFailure: (failure) => onFailure?.({ ...failure, again: false }),
+    onFailure: ({ name, error }) => onFailure?.({ name, error, again: false }),
   });
   lending.catch((error: unknown) => over.abort(error));
   const { select } = options;

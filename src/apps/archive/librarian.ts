@@ -33,8 +33,26 @@ export interface LibrarianOptions {
   /** When it stands: what is required from then on is looked for. */
   readonly onReady?: (() => void) | undefined;
   readonly onLent?: ((lent: Lent) => void) | undefined;
-  /** One that the store should have cannot be read, or offered. */
-  readonly onFailure?: ((failure: { name: string; error: AttaccaError }) => void) | undefined;
+  /** One that the store should have cannot be read, or offered, or what ends its offer. */
+  readonly onFailure?: ((failure: LendFailure) => void) | undefined;
+  /** A hint was of no use. */
+  readonly onMissed?: ((missed: MissedHint) => void) | undefined;
+}
+
+export interface LendFailure {
+  readonly name: string;
+  readonly error: AttaccaError;
+  /** `withdraw`: it stays offered; `close`: so does the promise of that name stay open. */
+  readonly of: 'offer' | 'withdraw' | 'close';
+}
+
+/** A hint that brought nothing: a name of which there is nothing, or the hint itself. */
+export interface MissedHint {
+  /** Empty: the hint named nothing. */
+  readonly name: string;
+  /** Who gave it. */
+  readonly member: string;
+  readonly why: string;
 }
 
 /** An object that was offered out of the store. */
@@ -55,6 +73,8 @@ export interface LibrarianSummary {
   readonly lent: number;
   readonly bytes: number;
   readonly failed: number;
+  /** Hints, or names of hints, that were of no use: of each it was said once. */
+  readonly missed: number;
 }
 
 const PREFETCH_MS = 60_000;
@@ -108,7 +128,7 @@ class Librarian {
   readonly #path: string;
   readonly #options: LibrarianOptions;
   readonly #slots: Slots;
-  readonly #counts = { lent: 0, bytes: 0, failed: 0 };
+  readonly #counts = { lent: 0, bytes: 0, failed: 0, missed: 0 };
   /** Names that are being looked for, or offered; true: somebody required it meanwhile. */
   readonly #active = new Map<string, boolean>();
   readonly #lending = new Map<string, Promise<void>>();
@@ -148,7 +168,7 @@ class Librarian {
       await promise?.close().catch((error: unknown) => {
         // It ends with this member.
         if (!isForbidden(error)) throw error;
-        this.#failed(globs.join(' '), error);
+        this.#failed(globs.join(' '), error, 'close');
       });
       await events.close();
       while (this.#running.size > 0) await Promise.all(this.#running);
@@ -166,7 +186,7 @@ class Librarian {
     const fresh = names.filter((name) => !seen.has(name));
     for (const name of fresh) {
       seen.add(name);
-      this.#begin(name, false);
+      this.#begin(name);
     }
     if (rows.length < LIMITS.explainRowsMax || fresh.length === 0) return;
     const served = Promise.allSettled(fresh.map((name) => this.#lending.get(name)));
@@ -181,7 +201,7 @@ class Librarian {
         throw error;
       });
       if (event === null) return;
-      if (event.kind === 'require') this.#begin(event.name, false);
+      if (event.kind === 'require') this.#begin(event.name);
       else if (event.kind === 'prefetch') this.#run(this.#prefetch(event));
     }
   }
@@ -194,22 +214,23 @@ class Librarian {
       const wanted = [...asked, ...selected];
       // A hint does nothing wrong; who gives one that is of no use is to hear of it.
       if (wanted.length === 0) {
-        const why = typeof select === 'string' ? 'nothing is selected' : 'no "names", no "select"';
-        this.#useless(`prefetch of ${member}`, why);
+        const why = typeof select === 'string' ? 'it selects nothing' : 'no "names", no "select"';
+        this.#missed({ name: '', member, why });
       }
-      for (const name of wanted) this.#begin(name, true);
+      for (const name of wanted) this.#begin(name, member);
     } catch (error) {
       this.#failed(`prefetch of ${member}`, error);
     }
   }
 
-  #begin(name: string, isPrefetch: boolean): void {
+  /** `hint`: who has hinted at it; null: it is required. */
+  #begin(name: string, hint: string | null = null): void {
     if (this.#active.has(name)) {
-      if (!isPrefetch) this.#active.set(name, true);
+      if (hint === null) this.#active.set(name, true);
       return;
     }
     this.#active.set(name, false);
-    const lending = this.#lendAll(name, isPrefetch).finally(() => {
+    const lending = this.#lendAll(name, hint).finally(() => {
       this.#active.delete(name);
       this.#lending.delete(name);
     });
@@ -229,11 +250,11 @@ class Librarian {
   }
 
   /** As often as somebody has required it when its offer had ended. */
-  async #lendAll(name: string, isPrefetch: boolean): Promise<void> {
+  async #lendAll(name: string, hint: string | null): Promise<void> {
     for (let isFirst = true; ; isFirst = false) {
       this.#active.set(name, false);
       if (!isFirst && !(await this.#isAwaited(name))) return;
-      if (!(await this.#lend(name, isPrefetch && isFirst))) return;
+      if (!(await this.#lend(name, isFirst ? hint : null))) return;
       if (this.#active.get(name) !== true || this.#stop.signal.aborted) return;
     }
   }
@@ -247,13 +268,15 @@ class Librarian {
   }
 
   /** Offers it once; false when it cannot be had from here. */
-  async #lend(name: string, isPrefetch: boolean): Promise<boolean> {
+  async #lend(name: string, hint: string | null): Promise<boolean> {
     const startedMs = performance.now();
+    const isPrefetch = hint !== null;
     const entry = await this.#find(name);
-    if (entry === null) {
-      if (isPrefetch) this.#useless(name, 'it is not in the store');
-      return false;
+    if (entry === null && isPrefetch) {
+      this.#missed({ name, member: hint, why: 'it is not in the store' });
     }
+    // What cannot be found for another reason has been told.
+    if (entry === null || entry === undefined) return false;
     await this.#slots.take();
     const {
       keepMs = 0,
@@ -293,7 +316,7 @@ class Librarian {
       await object.withdraw({ timeoutMs: Number.POSITIVE_INFINITY });
     } catch (error) {
       if (!isForbidden(error)) throw error;
-      this.#failed(object.name, error);
+      this.#failed(object.name, error, 'withdraw');
     }
   }
 
@@ -330,12 +353,13 @@ class Librarian {
     return true;
   }
 
-  async #find(name: string): Promise<LevelEntry | null> {
+  /** Null: there is none; undefined: it has failed. */
+  async #find(name: string): Promise<LevelEntry | null | undefined> {
     try {
       return await this.#shelf.find(name);
     } catch (error) {
       this.#failed(name, error);
-      return null;
+      return undefined;
     }
   }
 
@@ -359,15 +383,15 @@ class Librarian {
     }
   }
 
-  #useless(what: string, why: string): void {
-    const error = new AttaccaError('bad-argument', `Cannot prefetch: ${why}`, { name: what });
-    this.#options.onFailure?.({ name: what, error });
+  #missed(hint: MissedHint): void {
+    this.#counts.missed++;
+    this.#options.onMissed?.(hint);
   }
 
-  #failed(name: string, error: unknown): void {
+  #failed(name: string, error: unknown, of: LendFailure['of'] = 'offer'): void {
     if (!(error instanceof AttaccaError)) throw error;
     this.#counts.failed++;
-    this.#options.onFailure?.({ name, error });
+    this.#options.onFailure?.({ name, error, of });
     const { code, message } = error;
     const said = { object: name, path: this.#path, code, why: message };
     this.#pool.emit('librarian.failed', said).catch(() => {

@@ -1,4 +1,10 @@
-import { type Lent, type LibrarianOptions, librarian } from '../../apps/index.js';
+import {
+  type LendFailure,
+  type Lent,
+  type LibrarianOptions,
+  librarian,
+  type MissedHint,
+} from '../../apps/index.js';
 import { counted } from '../../core/counted.js';
 import { formatBytes } from '../../core/format-bytes.js';
 import { defineCommand } from '../command.js';
@@ -22,7 +28,8 @@ export const command = defineCommand({
 
     An event prefetch is a hint of what will be required: names, or select with a SELECTOR over what is
     kept. SIGTERM and Ctrl-C end it. Prints the names; with --json a line for each object: name, version
-    (in the store), stored (the pool it is of), bytes, prefetch, seconds.`,
+    (in the store), stored (the pool it is of), bytes, prefetch, seconds; of a failure failed (its code)
+    and of (offer, withdraw, close), of a hint of no use missed.`,
   options: {
     from: { type: 'string', value: 'DIR', help: 'the store' },
     keep: {
@@ -77,12 +84,10 @@ export const command = defineCommand({
         offered++;
         print(json ? jsonOf(one) : printable(one.name));
       },
-      onFailure: ({ name, error: { code, message } }) => {
-        if (json) print(toJson({ name, failed: code, why: message }));
-        else say(`attacca librarian: ${quoted(name)} is not offered: ${message}`);
-      },
+      onFailure: (failure) => tellFailure(failure, json),
+      onMissed: (hint) => tellMissed(hint, json),
     };
-    const { lent, bytes, failed } = await stopping.withPool(
+    const { lent, bytes, failed, missed } = await stopping.withPool(
       session.client.connection,
       () => librarian(pool, asked),
       () => {
@@ -90,15 +95,36 @@ export const command = defineCommand({
         else if (!quiet) say(`attacca librarian: offered ${counted(offered, 'object')}`);
       },
     );
-    if (json) print(toJson({ objects: lent, bytes, failed }));
+    if (json) print(toJson({ objects: lent, bytes, failed, missed }));
     else if (!quiet) {
       const what = `${counted(lent, 'object')}, ${formatBytes(bytes)}`;
-      say(`attacca librarian: offered ${what}${failed === 0 ? '' : `; ${failed} failed`}`);
+      const hints = missed === 0 ? '' : `; ${counted(missed, 'hint')} of no use`;
+      say(`attacca librarian: offered ${what}${failed === 0 ? '' : `; ${failed} failed`}${hints}`);
     }
     await stopping.leave(pool, session.client.connection);
     return failed > 0 ? EXIT.failed : EXIT.ok;
   },
 });
+
+function tellFailure({ name, error: { code, message }, of }: LendFailure, json: boolean): void {
+  if (json) print(toJson({ name, failed: code, of, why: message }));
+  else {
+    const what = {
+      offer: `${quoted(name)} is not offered`,
+      withdraw: `${quoted(name)} stays offered`,
+      close: `its promise of ${quoted(name)} stays open until it has left`,
+    }[of];
+    say(`attacca librarian: ${what}: ${message}`);
+  }
+}
+
+function tellMissed({ name, member, why }: MissedHint, json: boolean): void {
+  if (json) print(toJson({ name, missed: true, by: member, why }));
+  else {
+    const what = name === '' ? '' : ` at ${quoted(name)}`;
+    say(`attacca librarian: a hint of ${printable(member)}${what} is of no use: ${why}`);
+  }
+}
 
 function jsonOf({ name, version, pool, bytes, isPrefetch, seconds }: Lent): string {
   return toJson({ name, version, stored: pool, bytes, prefetch: isPrefetch, seconds });
