@@ -100,6 +100,28 @@ test('an operation whose program has gone waits no more', async () => {
   assert.match(wrong.err, /it is no kind/u);
 });
 
+test('the line of an operation that has ended decides nothing, and not the next one', async () => {
+  await using pool = await testPool();
+  await using model = await join({ address: pool.address, member: 'model' });
+  const stepping = startAttacca(['step', 'offer'], { pool: pool.address, input: null });
+  await ready(stepping);
+  const around = { pool: pool.address, input: 'x' };
+  const putting = startAttacca(['put', '--name', 'gone', '-'], around);
+  await stepping.said(/before offer {2}"gone"/u);
+  putting.process.kill('SIGKILL');
+  await stepping.said(/cancelled/u);
+  const offer = model.put('next', Uint8Array.of(1));
+  await stepping.said(/before offer {2}"next"/u);
+  stepping.process.stdin?.write('v not this\n');
+  await stepping.complained(/"v not this" decides nothing: the offer "gone" .* has ended\n/u);
+  stepping.process.stdin?.write('go\n');
+  await offer;
+  stepping.process.stdin?.end();
+  const { code, err } = await stepping.ended;
+  assert.equal(code, 0);
+  assert.match(err, /1 operation went on, 0 vetoed, 1 cancelled\n/u);
+});
+
 test('keys of a terminal: space, v with a reason that is mended, q', {
   skip: noTerminal,
 }, async () => {

@@ -4,7 +4,7 @@ import { counted } from '../../core/counted.js';
 import { defineCommand } from '../command.js';
 import { eventLine } from '../event-line.js';
 import { EXIT } from '../exit.js';
-import { printable } from '../format.js';
+import { printable, quoted } from '../format.js';
 import { eventJson, toJson } from '../json.js';
 import { isEnd, Keys } from '../keys.js';
 import { noteKinds } from '../kinds.js';
@@ -27,7 +27,8 @@ export const command = defineCommand({
     declare, seal, or a name that members emit under; without one it is all but declare and seal.
 
     Where standard input is no terminal it is read line by line, a line for each operation as it comes:
-    an empty line (or go), v REASON, c, q. When all lines are used and the input has ended, the command
+    an empty line (or go), v REASON, c, q; the line of an operation that has ended meanwhile decides
+    nothing, and is told. When all lines are used and the input has ended, the command
     ends, and says so: nothing is held any more. With --json each operation is a line, as attacca events --json prints it,
     with decided: gone on, vetoed or cancelled (its program has gone).`,
   options: {
@@ -54,13 +55,20 @@ export const command = defineCommand({
     await using pool = session.asMember(seat);
     using keys = new Keys();
     const help = `attacca step: ${keys.isTerminal ? KEYS_TEXT : LINES_TEXT}`;
+    const lines = new LinesDue(keys);
+    const shown = new Set<number>();
     const decide = async (
       event: PoolEvent,
       { waiting, cancelled }: { readonly waiting: number; readonly cancelled: AbortSignal },
     ): Promise<StepAnswer> => {
+      shown.add(event.n);
       if (!json) print(eventLine(event) + (waiting > 0 ? `  (${waiting} more wait)` : ''));
+      // Each has a line of its own: that of one that has ended does not decide the next.
+      const ofAll = await lines.pass(cancelled);
+      if (ofAll !== null) return ofAll;
       for (;;) {
         const answer = await answerOf(keys, cancelled);
+        if (cancelled.aborted) lines.owe(event);
         if (answer !== null) return answer;
         say(help);
       }
@@ -68,7 +76,10 @@ export const command = defineCommand({
     const onDecided = (event: PoolEvent, outcome: StepOutcome): void => {
       const line = eventJson(event);
       if (json) print(`${line.slice(0, -1)},"decided":${toJson(outcome)}}`);
-      else if (outcome !== 'gone on') print(`  ${outcome}`);
+      else if (outcome !== 'gone on') {
+        print(shown.has(event.n) ? `  ${outcome}` : `${eventLine(event)}  ${outcome}`);
+      }
+      shown.delete(event.n);
     };
     const onReady = (): void => {
       if (!quiet) say(help);
@@ -95,6 +106,38 @@ export const command = defineCommand({
     return EXIT.ok;
   },
 });
+
+/**
+ * Where input is no terminal each operation that was shown has a line. One that ended before its
+ * line came has it still to come: then it is told that it decides nothing.
+ */
+class LinesDue {
+  readonly #keys: Keys;
+  readonly #ended: PoolEvent[] = [];
+
+  constructor(keys: Keys) {
+    this.#keys = keys;
+  }
+
+  owe(event: PoolEvent): void {
+    if (!this.#keys.isTerminal) this.#ended.push(event);
+  }
+
+  /** Takes the lines of those that have ended; returns what one says of all that come. */
+  async pass(cancelled: AbortSignal): Promise<'quit' | 'continue' | null> {
+    for (let event = this.#ended[0]; event !== undefined; event = this.#ended[0]) {
+      const line = await this.#keys.next(cancelled);
+      // This one has ended too, or there is no line any more: what is asked next says so.
+      if (line === null) return null;
+      if (isEnd(line) || line === 'quit') return 'quit';
+      if (line === 'c' || line === 'continue') return 'continue';
+      this.#ended.shift();
+      const what = `${event.kind} ${quoted(event.name)}`;
+      say(`attacca step: ${quoted(line)} decides nothing: the ${what} that it was for has ended`);
+    }
+    return null;
+  }
+}
 
 /** Null: what was typed says nothing. */
 async function answerOf(keys: Keys, cancelled: AbortSignal): Promise<StepAnswer | null> {
