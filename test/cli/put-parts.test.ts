@@ -154,3 +154,23 @@ test('a region is written as numpy does: up to the end, from it, with fewer axes
     assert.match(refused.err, /is no axis: write FIRST:END/u);
   }
 });
+
+test('put --region --durability fsync: the part is in the store when it returns', async (t) => {
+  const directory = await filesOf(t);
+  const [data, store] = ['data', 'store'].map((name) => join(directory, name));
+  await using pool = await testPool({ data, store, name: 'run' });
+  const around = { pool: pool.address, directory };
+  await writeFile(join(directory, 'left.npy'), columnsOf(0, 200, 'row'));
+  const put = await attacca(
+    ['put', 'a=left.npy', '--region', ':,:200', '--of-shape', '64x600', '--durability', 'fsync'],
+    around,
+  );
+  assert.deepEqual([put.code, put.err], [0, '']);
+  const listed = await attacca(['ls', '--store', 'store', '--json'], around);
+  const [part, ...others] = jsonLines(listed.out);
+  assert.deepEqual(others, []);
+  assert.deepEqual(part?.['attributes'], { '.of-shape': [64, 600], '.region': ':,0:200' });
+  assert.deepEqual(part?.['shape'], [64, 200]);
+  const file = ['get', '--store', 'store', String(part?.['name']), '-o', 'part.npy'];
+  assert.equal((await attacca(file, around)).code, 0);
+});

@@ -32,6 +32,8 @@ test('a group takes effect when all that is in it is safe, small things by their
     waits.map((row) => row.because),
     [because],
   );
+  const ofMember = producer.explain('u').value() as { waits: { because: string }[] };
+  assert.equal(ofMember.waits[0]?.because, `it is in "step/1": ${because}`);
   const reader = pool.member('reader').require('u');
   const demand = reader.demand().waits();
   assert.deepEqual(store.answer(), ['t', 'u']);

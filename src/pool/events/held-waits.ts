@@ -191,6 +191,13 @@ function subjectOfHandle(pool: PoolState, handle: number): Subject {
   return { object, member: memberOf(pool, handle).name };
 }
 
+const within = (group: string, because: string): string => `it is in "${group}": ${because}`;
+
+/** Whether something by a name goes to the store for an operation: for a group there is much. */
+function isStoring(pool: PoolState, { store }: HeldOperation, name: string): boolean {
+  return store?.pieces.some(({ object }) => objectName(pool, object) === name) ?? false;
+}
+
 /** What waits for something else than subscribers; of one object, if `name` says which. */
 export function addOtherWaits(
   pool: PoolState,
@@ -204,13 +211,15 @@ export function addOtherWaits(
     for (const held of all) {
       if (room.isFull) return;
       const { object, member } = subjectOf(pool, held);
-      const reason = name === null || object === name ? reasonOf(pool, held) : null;
+      const isOfIt = name === null || object === name || isStoring(pool, held, name);
+      const reason = isOfIt ? reasonOf(pool, held) : null;
       if (reason === null) continue;
       room.add(waits, {
         ...{ object, member, what: 'held', sinceMs: now - held.since },
         deadlineMs: held.timer === 0 ? null : pool.waits.deadlineOf(held.timer) - now,
         promisedBy: [],
         ...reason,
+        ...(name === null || object === name ? {} : { because: within(object, reason.because) }),
       });
     }
   }
