@@ -2,6 +2,7 @@ import type { ErrorCode } from '../core/errors.js';
 import type { ValueMap } from '../core/value.js';
 import type { MeasureResult } from '../pool/input.js';
 import type { MeasureAsked, Stored, StoreEffect, TransferEffect } from '../pool/state.js';
+import type { StoredVersion } from '../pool/stored-versions.js';
 
 /** What the agent's thread is started with. */
 export interface AgentStart {
@@ -39,14 +40,6 @@ export interface StoreStart {
 
 /** Attributes are encoded: what passes between threads would lose the classes of values. */
 export type StoreOrder = Omit<StoreEffect, 'attributes'> & { readonly attributes: Uint8Array };
-
-/**
- * Bytes of a version that are in the store, and where in the pool's memory they belong: all of it,
- * or one of its parts.
- */
-export interface StoredVersion extends Range, Stored {
-  readonly row: number;
-}
 
 export interface KeptSlab {
   readonly slab: number;

@@ -1,5 +1,4 @@
 import { crc32 } from 'node:zlib';
-import { BLOCK_SLICE } from '../catalog/extents.js';
 import { refuse } from '../core/assert.js';
 import { counted } from '../core/counted.js';
 import { AttaccaError } from '../core/errors.js';
@@ -10,12 +9,11 @@ import { type Revived, revive } from '../loop/history.js';
 import type { PoolInfo } from '../loop/pool-info.js';
 import { PoolLoop } from '../loop/pool-loop.js';
 import { readInfo } from '../loop/read-info.js';
-import { forEachPart, namedOf } from '../pool/parts.js';
-import { PART, VERSION, VERSION_FLAG } from '../pool/rows.js';
 import type { PoolOptions } from '../pool/state.js';
+import { storedVersions } from '../pool/stored-versions.js';
 import { storedOfHeld } from '../pool/storing.js';
 import { DURABILITY } from '../protocol/index.js';
-import type { KeptSlab, StoredVersion, StoreStart } from './agent-messages.js';
+import type { KeptSlab, StoreStart } from './agent-messages.js';
 import { DataDirectory } from './data-directory.js';
 import { refuseCopy } from './holder.js';
 import type { ServeOptions } from './options.js';
@@ -223,26 +221,5 @@ export function slabsOf(loop: PoolLoop): KeptSlab[] {
 /** The slabs that a pool had, which versions in them the store has, and what it has besides. */
 export function storedOf(loop: PoolLoop): Pick<StoreStart, 'slabs' | 'versions' | 'ofHeld'> {
   const { pool } = loop;
-  const { versions, extents, parts } = pool;
-  const found: StoredVersion[] = [];
-  const add = (row: number, part: number, block: number, size: number): void => {
-    const place = { slab: extents.slabOf(block), offset: extents.offsetOf(block), size };
-    found.push({ row, ...namedOf(pool, row), part, ...place });
-  };
-  const inParts = new Set<number>();
-  for (const block of extents.blocks()) {
-    if (extents.stateOf(block) !== BLOCK_SLICE) continue;
-    const row = extents.ownerOf(block);
-    if (versions.get(row, VERSION.partition) !== 0) inParts.add(row);
-    if ((versions.get(row, VERSION.flags) & VERSION_FLAG.stored) === 0) continue;
-    add(row, 0, block, versions.getWide(row, VERSION.size));
-  }
-  for (const row of inParts) {
-    forEachPart(pool, row, (part) => {
-      const stored = parts.getWide(part, PART.stored);
-      if (stored === 0) return;
-      add(row, stored, parts.get(part, PART.bytes), parts.getWide(part, PART.size));
-    });
-  }
-  return { slabs: slabsOf(loop), versions: found, ofHeld: storedOfHeld(pool) };
+  return { slabs: slabsOf(loop), versions: storedVersions(pool), ofHeld: storedOfHeld(pool) };
 }

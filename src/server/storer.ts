@@ -5,7 +5,8 @@ import { EXACT, readMap } from '../core/value-codec.js';
 import type { LevelKey } from '../levels/level.js';
 import { type DirectoryLevel, openClaimed } from '../levels/store/index.js';
 import type { Stored } from '../pool/state.js';
-import type { KeptSlab, Range, StoredVersion, StoreOrder, Why } from './agent-messages.js';
+import type { StoredVersion } from '../pool/stored-versions.js';
+import type { KeptSlab, Range, StoreOrder, Why } from './agent-messages.js';
 import type { PinnedRange, SlabStore } from './slab-store.js';
 
 /** What the agent does for a store: the pool says what, and hears of it. */

@@ -232,6 +232,32 @@ test('another manager asks again for what was not answered, from a snapshot too'
   assert.deepEqual(storesPending(again), [asked]);
 });
 
+test('another manager looks anew at what was stored under a number that is taken by now', () => {
+  for (const isThere of [true, false]) {
+    const pool = new Harness({ ...STORING, deadlineDefaultMs: Number.POSITIVE_INFINITY });
+    const slow = pool.member('slow');
+    const late = slow.declare('x').offer(slow.slice('slow'), { durability: FSYNC }).waits();
+    const other = pool.member('quick').offer('x', 'at once');
+    if (!isThere) other.withdraw().ok();
+    const { id: _, name: __, hashSeed: ___, ...options } = { ...OPTIONS, ...STORING };
+    pool.loop.input({ kind: 'restart', options, slabsLost: [] });
+    pool.settle();
+    if (isThere) {
+      late.fails('already-offered');
+      // What has been written of it, perhaps, is not kept.
+      assert.deepEqual(unstored(pool), ['x 1']);
+      assert.deepEqual(storesPending(pool.pool), []);
+      continue;
+    }
+    late.waits();
+    answer(pool);
+    assert.equal(pool.effectsOf('store').at(-1)?.version, 2);
+    assert.deepEqual(unstored(pool), ['x 1']);
+    answer(pool);
+    late.ok();
+  }
+});
+
 test('what is stored and waits for others is restored as stored', () => {
   const pool = new Harness(STORING);
   const producer = pool.member('producer');
