@@ -231,9 +231,9 @@ export class PoolState {
   /** Offers that wait until their bytes are in the store, by the number of the question. */
   readonly storing = new Map<number, HeldOperation>();
   storeNext = 1;
-  /** By whom something of an object goes to the store, and those that wait for such a one. */
+  /** By whom something of an object goes to the store, and who waits for that, for which object. */
   readonly storingOf = new Map<number, HeldOperation>();
-  readonly storeWaits = new Set<HeldOperation>();
+  readonly storeWaits = new Map<HeldOperation, number>();
   /** The offer that is applied just now has waited for it. */
   isStored = false;
   /** By which number, if it is one of a part. */

@@ -193,8 +193,9 @@ function spaceOf({ spaces, handles }: PoolState, handle: number, size: number): 
  */
 export function beginStore(pool: PoolState, held: HeldOperation, asked: readonly ToStore[]): void {
   endStore(pool, held);
-  if (asked.some(({ object, isPart }) => !isPart && pool.storingOf.has(object))) {
-    pool.storeWaits.add(held);
+  const taken = asked.find(({ object, isPart }) => !isPart && pool.storingOf.has(object));
+  if (taken !== undefined) {
+    pool.storeWaits.set(held, taken.object);
     beginDeadline(pool, held);
     return;
   }
@@ -251,11 +252,12 @@ function letOthersStore(pool: PoolState, held: HeldOperation, pieces: readonly H
   for (const { object } of pieces) {
     if (pool.storingOf.get(object) === held) pool.storingOf.delete(object);
   }
-  for (const other of pool.storeWaits) {
+  for (const [other, object] of pool.storeWaits) {
+    if (pool.storingOf.has(object)) continue;
+    pool.storeWaits.delete(other);
     endHoldTimer(pool, other);
     pool.events.released.add(other);
   }
-  pool.storeWaits.clear();
 }
 
 /**
@@ -291,13 +293,12 @@ export function stored(pool: PoolState, input: Extract<Input, { kind: 'stored' }
 }
 
 /**
- * Another manager goes on: what cannot be stored any more, as its bytes went with the memory or
- * there is no store, is refused.
+ * Another manager goes on: what cannot be stored any more, as its bytes went with the memory, its
+ * name is taken or there is no store, is refused; what would be another version is stored as that.
  */
 export function storeOrRefuse(pool: PoolState): void {
   for (const held of new Set(pool.storing.values())) {
-    pool.arena.read(pool.reader, held.message, 0);
-    if (storeAsked(pool, held.session, held.code) !== null) continue;
+    if (askedAgain(pool, held) !== null) continue;
     endStore(pool, held);
     pool.events.released.add(held);
   }
@@ -319,22 +320,19 @@ export function storesPending(pool: PoolState): StoreEffect[] {
   return [...new Set(pool.storing.values())].flatMap((held) => pendingOf(pool, held));
 }
 
-/** What cannot be said any more is not asked again: the restart will refuse it. */
-function pendingOf(pool: PoolState, { session, code, message, store }: HeldOperation) {
-  const effects: StoreEffect[] = [];
-  if (store === null) return effects;
+function pendingOf(pool: PoolState, held: HeldOperation): StoreEffect[] {
+  const first = held.store?.ask ?? 0;
+  return (askedAgain(pool, held) ?? []).flatMap((each, index) =>
+    pool.storing.has(first + index) ? [effectOf(each, first + index)] : [],
+  );
+}
+
+/** What is asked of the next agent; null: it would be refused by now, or be other versions. */
+function askedAgain(pool: PoolState, { session, code, message, store }: HeldOperation): StoreAsked {
   pool.arena.read(pool.reader, message, 0);
-  try {
-    let index = 0;
-    for (const offer of offersIn(pool, code)) {
-      if (!isToStore(pool, session, code, offer)) continue;
-      const { version } = store.pieces[index] as HeldPiece;
-      const ask = store.ask + index++;
-      if (!pool.storing.has(ask)) continue;
-      effects.push({ ...effectOf(toStore(pool, session, code, offer), ask), version });
-    }
-  } catch (error) {
-    if (!(error instanceof AttaccaError)) throw error;
-  }
-  return effects;
+  const asked = storeAsked(pool, session, code);
+  if (asked?.length !== store?.pieces.length) return null;
+  return asked?.every(({ version }, at) => version === store?.pieces[at]?.version) === true
+    ? asked
+    : null;
 }

@@ -9,6 +9,7 @@ import type { Dice } from './dice.js';
 import { moveCells } from './move-cells.js';
 import type { Scheduler } from './scheduler.js';
 import type { Slabs } from './slabs.js';
+import { SimStore } from './store.js';
 import { must } from './violation.js';
 
 /** How good an agent is. */
@@ -47,6 +48,8 @@ interface AgentParts {
   readonly pace: Dice;
   /** Of reads that overtake writes. */
   readonly lag: Dice;
+  /** Of what it stores. */
+  readonly store: Dice;
   readonly slips: Slips;
   readonly scheduler: Scheduler;
   readonly slabs: Slabs;
@@ -77,7 +80,9 @@ function movedOf(pool: PoolState | null, transfer: number): Moved | null {
 
 /** Makes and removes slabs as the pool asks, and tells it, late and at times that it could not. */
 export class Agent {
-  weather: AgentWeather;
+  /** What it writes to, beside what lies in memory. */
+  readonly store: SimStore;
+  #weather: AgentWeather;
   readonly #parts: AgentParts;
   /** Files that members have made to be adopted, with the mark they are filled with. */
   readonly #files = new Map<string, number>();
@@ -89,7 +94,17 @@ export class Agent {
 
   constructor(parts: AgentParts, weather: AgentWeather) {
     this.#parts = parts;
-    this.weather = weather;
+    this.#weather = weather;
+    this.store = new SimStore({ ...parts, dice: parts.store }, weather);
+  }
+
+  get weather(): AgentWeather {
+    return this.#weather;
+  }
+
+  set weather(weather: AgentWeather) {
+    this.#weather = weather;
+    this.store.weather = weather;
   }
 
   /** A member makes a file, filled with a mark; returns its name. */
@@ -99,9 +114,10 @@ export class Agent {
     return name;
   }
 
-  /** It ends with its manager: what was under way is not told. */
-  end(isReboot: boolean): void {
+  /** It ends with its manager: what was under way is not told. `isLoss`: the power goes. */
+  end(isReboot: boolean, isLoss: boolean): void {
     this.#life++;
+    this.store.end(isLoss);
     this.#busyUntil = 0;
     this.#planned.clear();
     if (!isReboot) return;
@@ -132,6 +148,7 @@ export class Agent {
       });
     } else if (effect.kind === 'transfer') this.#plan(effect);
     else if (effect.kind === 'measure') this.#measureAll(effect.asked);
+    else if (effect.kind === 'store' || effect.kind === 'unstore') this.store.perform(effect);
     else if (effect.kind === 'slab-gone') slabs.remove(effect.slab);
   }
 

@@ -14,6 +14,7 @@ import { PARTS_CANARIES } from './parts-canaries.js';
 import { CELL_BYTES } from './slabs.js';
 import { STATISTICS_CANARIES } from './statistics-canaries.js';
 import { STEP_CANARIES } from './step-canaries.js';
+import { STORING_CANARIES } from './storing-canaries.js';
 import type { Rule } from './violation.js';
 import type { Special } from './workload.js';
 
@@ -40,6 +41,7 @@ export const allCanaries = (): { readonly [name: string]: Canary } => ({
   ...STEP_CANARIES,
   ...MEETING_CANARIES,
   ...GROUP_CANARIES,
+  ...STORING_CANARIES,
 });
 
 /** Bugs as they are made, but for those of events. */

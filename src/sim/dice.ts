@@ -35,6 +35,10 @@ export function ownDice(seed: number): {
   readonly meeting: Dice;
   /** What is offered in groups, and when it is ready. */
   readonly grouping: Dice;
+  /** What is offered when it is stored. */
+  readonly storing: Dice;
+  /** When a store has done what it was asked for, and what it loses. */
+  readonly store: Dice;
 } {
   return {
     slowness: random(~seed),
@@ -48,5 +52,7 @@ export function ownDice(seed: number): {
     stepping: random(seed ^ 0x5be0_cd19),
     grouping: random(seed ^ 0x5b9c_ca4f),
     meeting: random(seed ^ 0xaa79_dd8a),
+    storing: random(seed ^ 0x428a_2f98),
+    store: random(seed ^ 0x7137_4491),
   };
 }

@@ -3,6 +3,7 @@ import { type EventName, MEMBER_NONE } from '../protocol/index.js';
 import type { EventOracle } from './event-oracle.js';
 import type { About, MEvent, MHeld, MSelected, MSubscription } from './event-state.js';
 import type { Expected, MSession } from './oracle-state.js';
+import { type MToStore, StoreOracle } from './store-oracle.js';
 
 /** How long an offer waits for who is behind: the pool's default. */
 export const DEADLINE_MS = 2_002;
@@ -56,6 +57,8 @@ interface EventHoldsParts {
   readonly selected: (about: About) => MSelected | null;
   /** Whether it offers a step that is too far ahead of somebody. */
   readonly isAhead: (session: MSession, operation: string, about: About) => boolean;
+  /** What it is to have in the store first. */
+  readonly toStore: (session: MSession, operation: string, about: About) => MToStore | null;
   /** Applies a request, and answers it; `refusal`: it is not to be. */
   readonly perform: (held: MHeld, refusal: ErrorCode | null) => void;
 }
@@ -64,6 +67,7 @@ interface EventHoldsParts {
 export class EventHolds {
   /** Requests that were held, by `session/request`. */
   readonly known = new Set<string>();
+  readonly stores = new StoreOracle();
   readonly #parts: EventHoldsParts;
   readonly #lanes = new Map<MSession, Map<string, MHeld[]>>();
   readonly #waiting = new Map<MEvent, MHeld>();
@@ -101,9 +105,9 @@ export class EventHolds {
     return this.moments().filter((moment) => moment !== Number.POSITIVE_INFINITY).length;
   }
 
-  /** Those that wait for a word, or for who is behind, each once. */
+  /** Those that wait for a word, for who is behind, or for the store, each once. */
   #timed(): ReadonlySet<MHeld> {
-    return new Set([...this.#waiting.values(), ...this.#ahead]);
+    return new Set([...this.#waiting.values(), ...this.#ahead, ...this.stores.waiting]);
   }
 
   moments(): number[] {
@@ -124,13 +128,14 @@ export class EventHolds {
     const own = lanesOf(operation, numbers, about?.member ?? MEMBER_NONE, lanes);
     if (own.length === 0) return false;
     const since = this.#parts.now();
-    const none = { events: [], refusal: null, timer: Number.POSITIVE_INFINITY, since };
+    const none = { events: [], refusal: null, store: null, since };
+    const timer = Number.POSITIVE_INFINITY;
     const order = ++this.#asked;
-    const what = { session, request, operation, about, apply, lanes: own, order, ...none };
+    const what = { session, request, operation, about, apply, lanes: own, order, timer, ...none };
     const nothing = { passed: new Set<EventName>(), ends: null, selected: null };
     const held: MHeld = { ...what, ...nothing, waitsFor: new Map() };
     const isBehind = own.some((lane) => lanes.has(lane) || (lane === END && lanes.size > 0));
-    const isHeld = isBehind || this.#waitsForStep(held) || this.#asks(held);
+    const isHeld = isBehind || this.#waits(held);
     if (!isHeld) return false;
     for (const lane of own) lanes.set(lane, [...(lanes.get(lane) ?? []), held]);
     this.#lanes.set(session, lanes);
@@ -141,6 +146,53 @@ export class EventHolds {
   /** How many wait for who is behind. */
   get ahead(): number {
     return this.#ahead.length;
+  }
+
+  /** Whether it waits for anything, in this order. */
+  #waits(held: MHeld): boolean {
+    return this.#waitsForStep(held) || this.#asks(held) || this.#waitsForStore(held);
+  }
+
+  #waitsForStore(held: MHeld): boolean {
+    const { session, operation, about, store } = held;
+    const { now, toStore } = this.#parts;
+    const what = about === null ? null : toStore(session, operation, about);
+    if (what === null || (store?.isDone === true && store.version === what.version)) return false;
+    this.#released.push(...this.stores.leave(held));
+    if (this.stores.begin(held, what)) held.since = now();
+    held.timer = Math.max(held.since + DEADLINE_MS, now());
+    return true;
+  }
+
+  /** What of that is to be stored must be asked again of another agent. */
+  get storesOwed(): MHeld[] {
+    return this.stores.asked.filter((held) => this.#isAskedAgain(held));
+  }
+
+  #isAskedAgain({ session, operation, about, store }: MHeld): boolean {
+    const what = about === null ? null : this.#parts.toStore(session, operation, about);
+    return what !== null && what.version === store?.version;
+  }
+
+  /** Another manager goes on: what is not asked again is looked at anew. */
+  releaseStores(): void {
+    for (const held of this.stores.asked) {
+      if (this.#isAskedAgain(held)) continue;
+      held.timer = Number.POSITIVE_INFINITY;
+      this.#released.push(held);
+    }
+  }
+
+  /** The agent has stored what it was asked for, or could not. */
+  stored(ask: number, refusal: ErrorCode | null): void {
+    const held = this.stores.answered(ask);
+    if (held === null || held.store === null) return;
+    held.timer = Number.POSITIVE_INFINITY;
+    held.since = this.#parts.now();
+    held.store.isDone = true;
+    if (refusal !== null) this.#released.push(...this.stores.leave(held));
+    held.refusal = refusal;
+    this.#released.push(held);
   }
 
   #waitsForStep(held: MHeld): boolean {
@@ -242,8 +294,10 @@ export class EventHolds {
     const over = [...this.#timed()].filter(({ timer }) => timer <= now);
     const held = firstAsked(over);
     if (held === null) return;
-    if (this.#ahead.includes(held)) this.#decide(held, 'deadline-passed');
-    else {
+    if (this.#ahead.includes(held) || held.store?.isDone === false) {
+      held.timer = Number.POSITIVE_INFINITY;
+      this.#decide(held, 'deadline-passed');
+    } else {
       const { events, waitsFor } = held;
       for (const [one, until] of [...waitsFor]) {
         if (until > now) continue;
@@ -257,8 +311,10 @@ export class EventHolds {
   cancel(session: MSession, request: number): boolean {
     const held = [...this.#of(session)].find((each) => each.request === request);
     if (held === undefined) return false;
-    if (this.#hasTurn(held)) this.#decide(held, 'cancelled');
-    else {
+    if (this.#hasTurn(held)) {
+      this.#released.push(...this.stores.leave(held));
+      this.#decide(held, 'cancelled');
+    } else {
       this.#parts.perform(held, 'cancelled');
       this.#released.push(...this.#leave(held));
     }
@@ -301,6 +357,7 @@ export class EventHolds {
       const told = [...held.waitsFor.keys()];
       const { events } = held;
       this.#letGo(held);
+      this.#released.push(...this.stores.leave(held));
       for (const one of told) {
         for (const event of events) this.#parts.events().cancelled(one, event);
       }
@@ -315,8 +372,9 @@ export class EventHolds {
     if (held === null) return false;
     this.#released = this.#released.filter((each) => each !== held);
     const { session, refusal } = held;
-    if (refusal === null && (this.#waitsForStep(held) || this.#asks(held))) return true;
+    if (refusal === null && this.#waits(held)) return true;
     this.#parts.perform(held, refusal);
+    this.#released.push(...this.stores.leave(held));
     // Its own END was applied, if they are gone.
     if (this.#lanes.has(session)) this.#released.push(...this.#leave(held));
     return true;

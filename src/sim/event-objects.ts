@@ -82,7 +82,7 @@ interface OnHandle {
   readonly replaces?: boolean;
   readonly write: Parameters<Asking['ask']>[2];
   readonly apply: Parameters<Asking['ask']>[3];
-  readonly onAnswer?: (answer: Answer) => void;
+  readonly onAnswer?: (answer: Answer, contents: readonly Uint8Array[]) => void;
   readonly waitsMs?: number;
 }
 
@@ -163,9 +163,14 @@ export function dropOne(asking: Asking, client: Client): void {
   const [over] = [...handlesOf(client, 'withdrawn'), ...handlesOf(client, 'retracted')];
   if (handles.size < HANDLES_MAX || over === undefined) return;
   handles.delete(over.number);
-  onHandle(asking, client, over, 'dispose', {
-    write: (w) => protocol.writeDispose(w, over.number),
-    apply: (oracle, session) => oracle.dispose(session, over.number),
+  disposeOne(asking, client, over);
+}
+
+export function disposeOne(asking: Asking, client: Client, handle: EventHandle): void {
+  const { number } = handle;
+  onHandle(asking, client, handle, 'dispose', {
+    write: (w) => protocol.writeDispose(w, number),
+    apply: (oracle, session) => oracle.dispose(session, number),
   });
 }
 
@@ -250,7 +255,7 @@ export function deleteObject(asking: Asking, client: Client): void {
   deleteOne(asking, client, name(asking), asker(asking, client));
 }
 
-function deleteOne(asking: Asking, client: Client, what: string, member: number): void {
+export function deleteOne(asking: Asking, client: Client, what: string, member: number): void {
   asking.ask(
     client,
     `delete "${what}"`,

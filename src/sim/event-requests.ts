@@ -209,7 +209,7 @@ export function veto(asking: Asking, client: Client, number: number, n: number):
 }
 
 /** Acknowledges each a little later, and some together. */
-function acknowledging(asking: Asking, client: Client): Listener {
+export function acknowledging(asking: Asking, client: Client): Listener {
   return ({ n }, number) => {
     const count = asking.dice(4) === 0 ? 3 : 1;
     soon(asking, client, () =>

@@ -1,7 +1,8 @@
+import type { ErrorCode } from '../core/errors.js';
 import type { Selector } from '../core/selector/ast.js';
 import type { Value } from '../core/value.js';
 import type { EventName } from '../protocol/index.js';
-import type { Expected, MMember, MPromise, MSession, MVersion } from './oracle-state.js';
+import type { Expected, MMember, MPromise, MSession, MVersion, Range } from './oracle-state.js';
 
 /** What the model of events is made of. */
 
@@ -15,9 +16,12 @@ export const STEP_NAMES = ['s/1', 's/2', 's/3', 's/4', 's/5', 's/6'] as const;
 export const GROUP_NAMES = ['b/1', 'b/2', 'b/3', 'b/4', 'b/a', 'b/b'] as const;
 export const DEPENDS_ON = '.depends-on';
 
+/** What is offered when its bytes are in the store. */
+export const STORE_NAMES = ['k/1', 'k/2', 'k/3', 'k/4'] as const;
+
 /** Whether what happens to an object of that name is followed. */
 export function isFollowed(name: string): boolean {
-  return name.startsWith('e/') || name.startsWith('s/') || name.startsWith('b/');
+  return ['e/', 's/', 'b/', 'k/'].some((prefix) => name.startsWith(prefix));
 }
 
 /** Something that has happened, or is about to. */
@@ -53,6 +57,8 @@ export interface About {
   /** What a selector finds is changed, and how it ends, of the codes of END. */
   readonly selector?: string;
   readonly how?: number;
+  /** It offers these bytes when they are in the store. */
+  readonly stored?: Range;
 }
 
 /** What was selected when others were asked of it: by their names which version each had. */
@@ -149,6 +155,16 @@ export interface MSubscription {
   heard: number;
 }
 
+/** What of an offer is written to the store, or is there. */
+export interface MStore {
+  /** Its name and version. */
+  readonly key: string;
+  readonly version: number;
+  /** The number of the question to the agent; 0: it has not asked yet. */
+  ask: number;
+  isDone: boolean;
+}
+
 /** A request that is not applied yet. */
 export interface MHeld {
   readonly session: MSession;
@@ -173,7 +189,9 @@ export interface MHeld {
   /** When it is looked at who has been silent for too long; Infinity: never. */
   timer: number;
   /** Why it must not be. */
-  refusal: 'vetoed' | 'subscriber-silent' | 'cancelled' | 'deadline-passed' | null;
+  refusal: ErrorCode | null;
+  /** Its bytes are written to the store, or are there; null: it has not come to that. */
+  store: MStore | null;
 }
 
 /** An EVENT that the pool must have said. */

@@ -1,7 +1,9 @@
 import { assert } from '../core/assert.js';
 import type { ErrorCode } from '../core/errors.js';
+import type { ShellInput } from '../loop/entries.js';
 import type { Book, MLease, MSession, Range } from './oracle-state.js';
 import { CELL_BYTES } from './slabs.js';
+import type { MInSlab } from './store-oracle.js';
 import { must } from './violation.js';
 
 /** Who has a piece of memory: a session that leases it, a range that was offered, or nobody. */
@@ -23,6 +25,8 @@ export class Following implements Book {
   readonly #grants = new Map<string, Range>();
   /** Failures of ADOPT that the pool has said in the batch at hand. */
   readonly failures = new Map<string, ErrorCode>();
+  /** What lay in the slabs that were gone when a manager began, by its input. */
+  readonly inSlabs = new WeakMap<ShellInput, readonly MInSlab[]>();
   /** Sizes that were asked for. */
   readonly #asked = new Map<string, { readonly size: number; readonly least: number }>();
 
@@ -98,6 +102,18 @@ export class Following implements Book {
     const first = offset / CELL_BYTES;
     const range = cells.slice(first, first + Math.ceil(size / CELL_BYTES));
     return range.every((owner) => owner !== null && 'members' in owner && owner.id === session);
+  }
+
+  has(session: MSession, range: Range): boolean {
+    return this.#isOf(range, session);
+  }
+
+  /** A slab was made anew: nobody leases any of it. */
+  freeLeases(slab: number): void {
+    const cells = this.#slabs.get(slab)?.cells ?? [];
+    for (const [at, owner] of cells.entries()) {
+      if (owner !== null && 'members' in owner) cells[at] = null;
+    }
   }
 
   isAdopted({ slab }: Range): boolean {

@@ -142,7 +142,10 @@ export class Havoc {
 
   /** A manager ends, and a slab with it. */
   #loseSlab(slab: number | undefined): void {
-    this.#parts.lives.end('crash');
-    if (slab !== undefined) this.#parts.slabs.lose(slab);
+    const { lives, slabs, weather, processes } = this.#parts;
+    // It may be made anew: who has it mapped would go on with the old one.
+    if (weather.hasStore) for (const process of processes()) process?.die();
+    lives.end('crash');
+    if (slab !== undefined) slabs.lose(slab);
   }
 }

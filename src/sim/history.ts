@@ -2,7 +2,7 @@ import { unreachable } from '../core/assert.js';
 import { isErrorCode } from '../core/errors.js';
 import type { ShellInput } from '../loop/entries.js';
 import { VERSION, VERSION_FLAG } from '../pool/rows.js';
-import type { PoolState } from '../pool/state.js';
+import type { Effect, PoolState } from '../pool/state.js';
 import { FRAME_HEADER_SIZE, MESSAGE, Messages } from '../protocol/index.js';
 import { readAnswer } from './answers.js';
 import { EventCheck } from './event-check.js';
@@ -13,6 +13,8 @@ import { compareMeasured } from './measured.js';
 import type { ClientProcess } from './member.js';
 import type { Oracle } from './oracle.js';
 import { type Expected, Refusal } from './oracle-state.js';
+import type { SimStore } from './store.js';
+import type { MToStore } from './store-oracle.js';
 import { must, type Onlooker, type Rule } from './violation.js';
 
 /** What a pool counts of itself. */
@@ -76,7 +78,9 @@ function keptIn({ versions }: PoolState): number {
 }
 
 /** All have left: nothing of them is left, and nothing that somebody was asked for. */
-export function mustBeEmpty(pool: PoolState): void {
+export function mustBeEmpty(pool: PoolState, store: SimStore): void {
+  const copies = store.keys;
+  must(copies.length === 0, 'the store is emptied', () => `${copies} are in the store`);
   const { extents } = pool;
   const asked = pool.adoptsPending.size + (pool.slabPending === null ? 0 : 1);
   must(
@@ -102,6 +106,15 @@ export function mustBeEmpty(pool: PoolState): void {
   for (const [what, count] of Object.entries(left)) {
     must(count === 0, 'nothing is left', () => `${count} of ${what}`);
   }
+}
+
+/** What a pool has asked to be stored. */
+function storesAmong(effects: readonly Effect[]): (MToStore & { readonly ask: number })[] {
+  return effects.flatMap((effect) => {
+    if (effect.kind !== 'store') return [];
+    const { ask, name, version, slab, offset, size } = effect;
+    return [{ ask, name, version, range: { slab, offset, size } }];
+  });
 }
 
 /** Requests that a pool whose journal has no room does not begin. */
@@ -162,6 +175,7 @@ export class History {
     for (const effect of batch.effects) {
       if (effect.kind === 'slab-gone') this.#following.removeSlab(effect.slab);
     }
+    this.oracle.holds.stores.endBatch(storesAmong(batch.effects));
     this.#following.endBatch();
   }
 
@@ -305,6 +319,20 @@ export class History {
     this.oracle.request(client, number, apply, request);
   }
 
+  /** What is not there any more is lost; of a slab that was made anew all that is not stored. */
+  #restart(input: Extract<ShellInput, { kind: 'restart' }>): void {
+    const { oracle } = this;
+    const inSlabs = this.#following.inSlabs.get(input) ?? [];
+    oracle.restart(new Set(input.slabsLost), inSlabs);
+    for (const slab of input.slabsLost) {
+      const isAnew = inSlabs.some((each) => each.isBack && each.slab === slab);
+      if (isAnew) this.#following.freeLeases(slab);
+      else this.#following.loseSlab(slab);
+    }
+    oracle.releaseStores();
+    oracle.serve();
+  }
+
   #input(input: ShellInput): void {
     const { oracle } = this;
     switch (input.kind) {
@@ -332,15 +360,15 @@ export class History {
         oracle.stopping = true;
         return;
       case 'restart':
-        oracle.restart(new Set(input.slabsLost));
-        for (const slab of input.slabsLost) this.#following.loseSlab(slab);
-        oracle.serve();
+        this.#restart(input);
         return;
       case 'transferred':
         oracle.transferred(input.transfer);
         return;
-      case 'measured':
       case 'stored':
+        oracle.stored(input.ask, input.failure?.code ?? null);
+        return;
+      case 'measured':
       case 'slab-failed':
       case 'tick':
         return;

@@ -10,6 +10,7 @@ import type { PoolOptions, PoolState } from '../pool/state.js';
 import type { Agent } from './agent.js';
 import type { Dice } from './dice.js';
 import { SimDisk } from './disk.js';
+import type { Following } from './following.js';
 import { countsOf } from './history.js';
 import { Keeper } from './keeper.js';
 import { Ledger, type Lived } from './ledger.js';
@@ -17,6 +18,7 @@ import type { Lent, Machines } from './machines.js';
 import { Manager, type ManagerEvents } from './manager.js';
 import { measuredBy } from './measured.js';
 import type { Scheduler } from './scheduler.js';
+import { versionsIn } from './store-oracle.js';
 import { invariantsHold, must, type Onlooker } from './violation.js';
 import type { KeepingWeather } from './weather.js';
 
@@ -59,6 +61,8 @@ interface LivesParts {
   /** Of turns; dice of their own, for they are thrown often and decide nothing else. */
   readonly slowness: Dice;
   readonly agent: Agent;
+  /** Is told what lay in slabs that are gone, by the input of the manager that finds it so. */
+  readonly inSlabs: Following['inSlabs'];
   readonly machines: Machines;
   readonly lent: Lent;
   /** Breaks something on purpose in each new manager. */
@@ -137,7 +141,7 @@ export class Lives {
     if (isLoss && !keeping.sync) this.#isUnsynced = true;
     this.disk.isFailing = false;
     this.disk.failsOnce = false;
-    agent.end(how === 'reboot');
+    agent.end(how === 'reboot', isLoss);
     onDown();
     const life = this.#life;
     const ms = this.#isCalm ? 0 : dice(DOWN_MS_MAX);
@@ -406,7 +410,10 @@ export class Lives {
             hash,
           );
         },
-        onRelease: (number) => this.#parts.onKept(this.ledger.release(number)),
+        onRelease: (number) => {
+          agent.store.settle();
+          this.#parts.onKept(this.ledger.release(number));
+        },
       },
     );
     this.manager = manager;
@@ -418,7 +425,11 @@ export class Lives {
       if (slabsLost.length > 0) count('slabs lost');
       const asked = machines.pendingEffects(loop.pool);
       const { id: _id, name: _name, hashSeed: _seed, ...options } = this.#parts.options;
-      manager.input({ kind: 'restart', options, slabsLost });
+      const restored = agent.store.restore(loop.pool, slabsLost);
+      const back = restored.length === 0 ? {} : { restored };
+      const input = { kind: 'restart', options, slabsLost, ...back } as const;
+      this.#parts.inSlabs.set(input, versionsIn(loop.pool, input));
+      manager.input(input);
       for (const effect of asked) {
         count('asked again');
         agent.perform(effect);

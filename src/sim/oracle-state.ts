@@ -41,6 +41,8 @@ export type Payload =
 export interface Book {
   /** A slice becomes the pool's; false: it is not leased to the session. */
   offered(session: MSession, range: Range): boolean;
+  /** Whether all of a range is leased to a session. */
+  has?(session: MSession, range: Range): boolean;
   /** Whether a range lies in an adopted file. */
   isAdopted(range: Range): boolean;
   /** Whether a slice may become somebody's own, to write to: one of an adopted file may not. */
@@ -116,6 +118,10 @@ export interface MVersion {
   isReady: boolean;
   /** How many standing requires keep it. */
   pins: number;
+  /** Its bytes were in the store when it was acknowledged. */
+  readonly isStored: boolean;
+  /** What the bytes of slabs survive, and all other, where they are not stored. */
+  readonly survives: { readonly slab: string; readonly other: string };
   /** It was deleted while it was kept. */
   isDeleted: boolean;
   /** Null: it is offered whole. Then `payload` is its own, else there is none. */

@@ -40,6 +40,7 @@ import type {
 import { Refusal } from './oracle-state.js';
 import {
   attributesOf,
+  durabilityOf,
   ITEM_BYTES,
   isGrowing,
   lengthOf,
@@ -52,7 +53,9 @@ import {
   WALL_MS,
 } from './selected.js';
 import { StepOracle } from './step-oracle.js';
+import type { MInSlab, MToStore } from './store-oracle.js';
 import { meets } from './values.js';
+import { must } from './violation.js';
 
 /** Numbers of the pool that the model is compared with. */
 export const GRACE_MS = 100;
@@ -63,6 +66,8 @@ interface MOffer {
   readonly lifetime: number;
   /** What the pool keeps of that name ends with it. */
   readonly replaces?: boolean;
+  /** It is to outlive the host. */
+  readonly isDurable?: boolean;
 }
 
 /**
@@ -87,6 +92,10 @@ export class Oracle {
   readonly #watchers = new Map<Watcher, MSession>();
   /** Nobody joins, and nothing is offered any more. */
   stopping = false;
+  /** Whether there is a store for the bytes of slabs. */
+  hasStore = false;
+  /** The offer that is applied just now has its bytes there. */
+  #isStored = false;
   readonly #book: Book;
   readonly #opening: OpenOracle;
   readonly events: EventOracle;
@@ -127,6 +136,7 @@ export class Oracle {
       selected: (about) => this.#selected(about),
       perform: (held, refusal) => this.#perform(held, refusal),
       isAhead: (session, operation, about) => this.#isAhead(session, operation, about),
+      toStore: (session, operation, about) => this.#toStore(session, operation, about),
     });
     this.steps = new StepOracle({
       promises: () => this.promises,
@@ -203,13 +213,17 @@ export class Oracle {
   }
 
   /** An operation was let go, or is not to be. */
-  #perform({ session, request, apply, selected }: MHeld, refusal: ErrorCode | null): void {
+  #perform(held: MHeld, refusal: ErrorCode | null): void {
+    const { session, request, apply, operation, about, store, selected } = held;
+    const what = about === null ? null : this.#toStore(session, operation, about);
+    this.#isStored = store !== null && what !== null;
     this.selectedAhead = selected;
     this.#apply(session, request, () => {
       if (refusal !== null) throw new Refusal(refusal);
       return apply();
     });
     this.selectedAhead = null;
+    this.#isStored = false;
     this.#settle();
     this.groups.settle();
     this.serve();
@@ -314,6 +328,23 @@ export class Oracle {
     return this.#announce(session, operation, about).some(({ name, attributes }) =>
       this.steps.isAhead(session, name, attributes),
     );
+  }
+
+  /** What an offer is to have in the store before it takes effect; null: nothing, or refused. */
+  #toStore(session: MSession, operation: string, about: About): MToStore | null {
+    const { stored: range, replaces = false } = about;
+    const handle = session.handles.get(about.handle ?? -1);
+    if (operation !== 'offer' || range === undefined || handle === undefined) return null;
+    const { object } = handle;
+    if (!this.hasStore || this.#book.has?.(session, range) !== true) return null;
+    const payload = { kind: 'slice', size: range.size, content: NOTHING, range } as const;
+    try {
+      this.#checkOffer(handle, payload, replaces);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return null;
+    }
+    return { name: object.name, version: object.versions + 1, range };
   }
 
   #ofHandle(
@@ -651,14 +682,15 @@ export class Oracle {
     session: MSession,
     number: number,
     payload: Payload,
-    { scope, lifetime, replaces = false }: MOffer,
+    { scope, lifetime, replaces = false, isDurable = false }: MOffer,
     consistency: { readonly code: number; readonly mark: number } | null = null,
   ): Expected {
     const handle = this.#handle(session, number);
     const { object } = handle;
     const isFixed = payload.kind === 'slice' && this.#book.isAdopted(payload.range);
     if (consistency !== null && isFixed) throw new Refusal('bad-lease');
-    const what = this.#checkOffer(handle, payload, replaces);
+    const isAsked = isDurable && payload.kind === 'slice';
+    const what = this.#checkOffer(handle, payload, replaces, isAsked);
     if (payload.kind === 'slice' && !this.#book.offered(session, payload.range)) {
       throw new Refusal('bad-lease');
     }
@@ -667,6 +699,7 @@ export class Oracle {
     handle.state = 'offered';
     handle.version = version;
     if (consistency === null) this.events.note(this.#ofVersion('offer', version), version);
+    if (version.isStored) this.#noteMoved(version, 'store');
     if (consistency === null) this.#bind(object, version);
     else this.#opening.begin(version, consistency.code, consistency.mark);
     return { kind: 'ok' };
@@ -677,6 +710,7 @@ export class Oracle {
     handle: MHandle,
     payload: Payload,
     replaces = false,
+    isDurable = false,
   ): Pick<MVersion, 'dtype' | 'length'> {
     const { object, said } = handle;
     if (handle.state === 'offered') throw new Refusal('already-offered');
@@ -685,6 +719,11 @@ export class Oracle {
     const { current } = object;
     const isReplaced = current !== null && replaces && current.scope === 'pool';
     if (current !== null && !isReplaced) throw new Refusal('already-offered');
+    if (this.hasStore && payload.kind === 'slice') {
+      const isLeased = this.#book.has?.(handle.member.session, payload.range) === true;
+      if (!isLeased) throw new Refusal('bad-lease');
+    }
+    if (isDurable && !this.#isStored) throw new Refusal('no-durable-level');
     const size = payload.kind === 'nothing' ? 0 : payload.size;
     const dtype = said.dtype ?? 'uint8';
     const length = said.length ?? size / ITEM_BYTES[dtype];
@@ -828,7 +867,8 @@ export class Oracle {
       ends: scope === 'pool' && lifetime > 0 ? this.now + lifetime : Number.POSITIVE_INFINITY,
       offered: true,
       ...{ group: null, groups: 0, isReady: false },
-      pins: 0,
+      ...{ pins: 0, isStored: this.#isStored },
+      survives: this.hasStore ? KEPT : NOT_KEPT,
       isDeleted: false,
       isClosing: false,
     };
@@ -1333,7 +1373,7 @@ export class Oracle {
       value['provider'] = current.by;
       value['level'] = levelOf(current);
       value['time'] = current.at;
-      value['durability'] = 'process';
+      value['durability'] = durabilityOf(current);
       if (current.open !== null) {
         value['consistency'] = current.open.consistency;
         value['locks'] = current.open.locks.length;
@@ -1470,15 +1510,48 @@ export class Oracle {
     return found;
   }
 
-  /** What lay in slabs that are gone is lost before anybody is served. */
-  restart(slabsLost: ReadonlySet<number>): void {
+  /** The agent has answered what it was to store. */
+  stored(ask: number, refusal: ErrorCode | null): void {
+    this.holds.stored(ask, refusal);
+    this.#settleAll();
+    this.#changed();
+  }
+
+  /** Of what another manager does not ask for again nobody would hear. */
+  releaseStores(): void {
+    this.holds.releaseStores();
+    this.#settleAll();
+    this.#changed();
+  }
+
+  #noteMoved(version: MVersion, topic: 'memory' | 'store'): void {
+    this.events.note({ ...this.#ofVersion('moved', version), member: null, topic });
+  }
+
+  /**
+   * What lay in slabs that are gone is lost before anybody is served, but for what was stored.
+   * `inSlabs`: what lay there, in the order in which the pool goes through it.
+   */
+  restart(slabsLost: ReadonlySet<number>, inSlabs: readonly MInSlab[] = []): void {
     this.stopping = false;
-    for (const version of [...this.versions]) {
+    const placeOf = ({ object: { name }, number }: MVersion): number =>
+      inSlabs.findIndex((each) => each.name === name && each.version === number);
+    const all = [...this.versions].sort((one, other) => placeOf(one) - placeOf(other));
+    for (const version of all) {
       const isLost =
         payloadsOf(version).some(
           (payload) => payload.kind === 'slice' && slabsLost.has(payload.range.slab),
         ) || version.moving.some(({ range }) => range !== null && slabsLost.has(range.slab));
       if (!isLost) continue;
+      const isBack = inSlabs[placeOf(version)]?.isBack === true;
+      const words = (): string =>
+        `"${version.object.name}" ${version.number} was stored, and is lost`;
+      must(isBack || !version.isStored, 'G1 stored', words);
+      if (isBack) {
+        this.#noteMoved(version, 'memory');
+        continue;
+      }
+      this.events.note(this.#ofVersion('lost', version));
       for (const handle of [...version.bound]) this.#failRequire(handle, 'object-lost');
       for (const handle of [...version.readers]) {
         version.readers.delete(handle);
@@ -1591,6 +1664,10 @@ export class Oracle {
     }
   }
 }
+
+const NOTHING = new Uint8Array(0);
+const KEPT = { slab: 'memory', other: 'fsync' };
+const NOT_KEPT = { slab: 'process', other: 'process' };
 
 /** What is asked where nobody is told before. */
 const NOT_HELD = { words: '', about: null } as const;

@@ -95,6 +95,13 @@ export function levelOf(version: MVersion): string {
   return payloads.some(({ kind }) => kind === 'inline') ? 'manager' : 'none';
 }
 
+/** What its bytes survive. */
+export function durabilityOf(version: MVersion): string {
+  const { isStored, survives } = version;
+  if (isStored) return 'fsync';
+  return levelOf(version) === 'memory' ? survives.slab : survives.other;
+}
+
 const OWN: ReadonlySet<string> = new Set([
   ...['name', '.maestro.core.cdo.name', '.state', '.versions', '.version', '.bytes', '.dtype'],
   ...['.shape', '.ndim', '.order', '.byteOrder', '.scope', '.level', '.durability'],
@@ -127,7 +134,7 @@ function ownOf(object: MObject, key: string): Value | undefined {
     case '.level':
       return levelOf(current);
     case '.durability':
-      return 'process';
+      return durabilityOf(current);
     case '.provider':
       return current.by;
     case '.component':

@@ -27,6 +27,8 @@ export const RULES = [
   ...(['replay is the same', 'a closed segment is sound', 'the journal can be replayed'] as const),
   ...(['a clean stop keeps all', 'a clean stop says what is'] as const),
   ...(['a clean stop leaves no tail'] as const),
+  // What is stored beside.
+  ...(['G1 stored', 'the store is asked', 'the store is emptied'] as const),
   // The end.
   ...(['liveness', 'everybody ends', 'the agent answers', 'nothing is left'] as const),
 ] as const;

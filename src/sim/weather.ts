@@ -1,7 +1,7 @@
 import type { AgentWeather } from './agent.js';
 import type { Dice } from './dice.js';
 import type { NetworkWeather } from './network.js';
-import { OPERATIONS, type Operation, type WorkloadOptions } from './workload.js';
+import { OPERATIONS, type Operation, type Special, type WorkloadOptions } from './workload.js';
 
 /** What may go wrong, besides what the network and the agent do by themselves. */
 export const FAULTS = ['cut', 'switch', 'again', 'stall', 'deaf', 'kill', 'stop'] as const;
@@ -37,6 +37,8 @@ export interface Weather {
   readonly faultMsMax: number;
   /** Null: the pool is kept nowhere. */
   readonly keeping: KeepingWeather | null;
+  /** Whether there is a store beside the journal. */
+  readonly hasStore: boolean;
   readonly processes: number;
   readonly thinkMsMax: number;
   /** Requests that a process writes at once, at most. */
@@ -56,7 +58,7 @@ export const CALM = {
   agent: { delayMsMax: 2, lagMsMax: 0, failureOdds: 1_000_000_000 },
 } as const;
 
-export function weatherOf(dice: Dice): Weather {
+function weatherOf(dice: Dice): Weather {
   const of = <T>(...list: readonly [T, ...T[]]): T => list[dice(list.length)] ?? list[0];
   const memoryBytes = of(4, 16, 64) * PAGE_BYTES;
   return {
@@ -77,6 +79,7 @@ export function weatherOf(dice: Dice): Weather {
     faults: faultsOf(dice),
     faultMsMax: of(100, 500, 4_000),
     keeping: dice(6) === 0 ? null : keepingOf(dice),
+    hasStore: false,
     processes: of(1, 2, 3, 5),
     thinkMsMax: of(4, 40, 200),
     requestsMax: of(1, 4, 12),
@@ -86,8 +89,20 @@ export function weatherOf(dice: Dice): Weather {
   };
 }
 
+/** The weather of a seed; `storing`: of whether what lies in slabs is stored, where it may be. */
+export function weatherFor(dice: Dice, storing: Dice, mostly: Special | undefined): Weather {
+  const weather = weatherOf(dice);
+  const isStored = storing(4) === 0 && weather.keeping?.sync === true;
+  if (mostly === undefined) return { ...weather, hasStore: isStored };
+  const roomy = roomier(weather);
+  if (mostly !== 'storing') return roomy;
+  const keeping = weather.keeping ?? keepingOf(storing);
+  const faults = [...keeping.faults, ...(['reboot', 'slab', 'reboot', 'slab', 'crash'] as const)];
+  return { ...roomy, hasStore: true, keeping: { ...keeping, sync: true, faults } };
+}
+
 /** Where most of it is about one thing there are several who do it, with memory, at once. */
-export function roomier(weather: Weather): Weather {
+function roomier(weather: Weather): Weather {
   const memoryBytes = Math.max(weather.memoryBytes, 64 * PAGE_BYTES);
   const processes = Math.max(weather.processes, 3);
   const leaseLimit = leaseLimitOf(memoryBytes);

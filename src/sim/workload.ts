@@ -16,6 +16,7 @@ import * as selecting from './select-requests.js';
 import { KEYS } from './selectors.js';
 import * as sessions from './session-requests.js';
 import * as stepping from './step-requests.js';
+import * as storing from './storing-requests.js';
 
 /** What a client has at most. */
 const MEMBERS_MAX = 4;
@@ -26,6 +27,8 @@ const EXTENTS_MAX = 6;
 const OPENING_MARKS = 0x4000_0000;
 /** And what is appended, from here on. */
 const GROWING_MARKS = 0x2000_0000;
+/** What is stored, from here on. */
+const STORING_MARKS = 0x6000_0000;
 /** Requests without an answer, beyond which a client only asks whether there is anybody. */
 const OPEN_MAX = 60;
 
@@ -112,7 +115,7 @@ const ASK: Readonly<Record<Operation, (asking: Asking, client: Client) => void>>
 /** What has dice of its own, and comes in some of the worlds. */
 export const SPECIALS = [
   ...(['opening', 'growing', 'defining', 'conducting', 'stepping', 'meeting'] as const),
-  'grouping',
+  ...(['grouping', 'storing'] as const),
 ] as const;
 export type Special = (typeof SPECIALS)[number];
 
@@ -121,6 +124,8 @@ export interface WorkloadOptions extends AskingOptions {
   readonly deck: readonly Operation[];
   /** What most of the requests are about; as often as chance has it, without. */
   readonly mostly?: Special | undefined;
+  /** Whether the pool has a store for what lies in slabs. */
+  readonly hasStore?: boolean;
 }
 
 /**
@@ -165,6 +170,9 @@ export class Workload {
   /** Groups and what is ready, where nobody is told of events before them. */
   readonly #grouping: Asking;
   readonly #groupingSeldom: number;
+  /** What is offered when it is stored, where there is a store. */
+  readonly #storing: Asking;
+  readonly #storingSeldom: number;
 
   constructor(
     dice: Dice,
@@ -172,18 +180,20 @@ export class Workload {
     asked: WorkloadOptions,
     world: ConstructorParameters<typeof Asking>[2],
   ) {
-    const { mostly } = asked;
+    const { mostly, hasStore = false } = asked;
+    const often = mostly === 'storing' ? MOSTLY : 3;
+    this.#storingSeldom = hasStore ? often : 0;
     const seldom = (special: Special, seldomMax: number): number => {
       const isIn = own[special](seldomMax - 1) === 0;
       if (mostly === 'stepping' && special === 'conducting') return 3;
       if (mostly !== undefined) return mostly === special ? MOSTLY : 0;
       if (special === 'stepping') return isIn && this.isConducting ? seldomMax : 0;
       if (special === 'meeting') return isIn ? seldomMax : 0;
-      return isIn && (special === 'conducting' || !this.isConducting) ? seldomMax : 0;
+      return isIn && (special === 'conducting' || !this.isHolding) ? seldomMax : 0;
     };
     this.#conductingSeldom = seldom('conducting', 5);
     this.#groupingSeldom = seldom('grouping', 8);
-    const isTold = this.isConducting || this.#groupingSeldom !== 0;
+    const isTold = this.isHolding || this.#groupingSeldom !== 0;
     const options = { ...asked, hasLifetimes: !isTold };
     this.#deck = isTold
       ? options.deck.map((kind) => (NOT_WITH_EVENTS.has(kind) ? 'ping' : kind))
@@ -195,6 +205,7 @@ export class Workload {
     this.#meeting = new Asking(own.meeting, options, world);
     this.#meetingSeldom = seldom('meeting', 6);
     this.#grouping = new Asking(own.grouping, options, world);
+    this.#storing = new Asking(own.storing, options, world, { marks: STORING_MARKS });
     this.#openingSeldom = seldom('opening', 4);
     this.#growingSeldom = seldom('growing', 5);
     const more = { marks: OPENING_MARKS, names: opening.OPEN_NAMES };
@@ -207,9 +218,14 @@ export class Workload {
     this.#growing = new Asking(own.growing, options, world, grown);
   }
 
-  /** Whether events are played, and operations held. */
+  /** Whether events are played. */
   get isConducting(): boolean {
     return this.#conductingSeldom !== 0;
+  }
+
+  /** Whether operations are held, by subscribers or for the store. */
+  get isHolding(): boolean {
+    return this.isConducting || this.#storingSeldom !== 0;
   }
 
   /** What a process begins with. */
@@ -240,6 +256,10 @@ export class Workload {
     }
     if (isIn && isTurn(this.#grouping, this.#groupingSeldom)) {
       if (client.process.open.size <= OPEN_MAX) grouping.act(this.#grouping, client);
+      return;
+    }
+    if (isIn && isTurn(this.#storing, this.#storingSeldom)) {
+      if (client.process.open.size <= OPEN_MAX) storing.act(this.#storing, client);
       return;
     }
     if (isIn && isTurn(this.#meeting, this.#meetingSeldom)) {
@@ -285,6 +305,7 @@ export class Workload {
     defining.clear(this.#asking, client);
     if (this.#steppingSeldom !== 0) stepping.clear(this.#asking, client);
     if (this.#groupingSeldom !== 0) grouping.clear(this.#asking, client);
+    if (this.#storingSeldom !== 0) storing.clear(this.#asking, client);
     clearEvents(this.#asking, client);
   }
 

@@ -21,14 +21,16 @@ import { ClientProcess } from './member.js';
 import { Network } from './network.js';
 import { Oracle } from './oracle.js';
 import { optionsOf } from './pool-options.js';
+import { underWay } from './restarts.js';
 import { type Failure, failureOf, type Result } from './result.js';
 import { Scheduler } from './scheduler.js';
 import { Slabs } from './slabs.js';
+import { mustKnow } from './store-oracle.js';
 import { Trace } from './trace.js';
 import { Transcript } from './transcript.js';
 import { Turns } from './turns.js';
 import { must, type Onlooker, type Rule } from './violation.js';
-import { CALM, roomier, type Weather, weatherOf } from './weather.js';
+import { CALM, type Weather, weatherFor } from './weather.js';
 import { type Special, Workload } from './workload.js';
 
 const DEATH_MS_MAX = 200;
@@ -94,8 +96,9 @@ class World {
     this.dice = random(seed);
     const { dice, scheduler } = this;
     const { only, mostly } = options;
-    this.weather = mostly === undefined ? weatherOf(dice) : roomier(weatherOf(dice));
-    const { network, agent, workload, memoryBytes, processes } = this.weather;
+    const own = ownDice(seed);
+    this.weather = weatherFor(dice, own.storing, mostly);
+    const { network, agent, workload, memoryBytes, processes, hasStore } = this.weather;
     this.#drained = options.lent.drained;
     this.#looksAt = (rule) => only === undefined || only === rule;
     const turnSteps = (): number => (this.#isCalm ? 0 : dice(this.weather.turnStepsMax));
@@ -111,19 +114,18 @@ class World {
     );
     this.network = new Network(dice, scheduler, network, this.#gate);
     const tell = (input: ShellInput): void => this.#input(input);
-    const own = ownDice(seed);
     const pool = (): PoolState | null => this.#lives.manager?.pool ?? null;
     const count = (what: string): void => this.#count(what);
     const slips = options.agent ?? slipsOf(own.lag);
     const does = { count, slips, pool, dice, scheduler, slabs: this.#slabs, tell };
     this.#links = this.#linksOf(own.data, slips);
     this.#agent = new Agent({ ...own, ...does }, agent);
-    const oracle = new Oracle(0, this.#following);
+    const oracle = Object.assign(new Oracle(0, this.#following), { hasStore });
     this.#history = new History(oracle, this.#following, (id) => this.#processOf(id));
     this.#workload = new Workload(
       dice,
       own,
-      { ...workload, mostly },
+      { ...workload, mostly, hasStore },
       {
         ...{ slabs: this.#slabs, agent: this.#agent, following: this.#following, count },
         now: () => scheduler.now,
@@ -132,12 +134,13 @@ class World {
     );
     const machines = machinesOf(options.lent.checksum);
     this.#lives = new Lives({
-      options: optionsOf(seed, memoryBytes),
+      options: optionsOf(seed, memoryBytes, hasStore),
       dice,
       scheduler,
       keeping: this.weather.keeping,
       slowness: own.slowness,
       agent: this.#agent,
+      inSlabs: this.#following.inSlabs,
       machines: { ...machines, ...options.machines?.(machines) },
       lent: options.lent,
       plant: options.plant ?? (() => {}),
@@ -330,10 +333,8 @@ class World {
 
   #onUp(manager: Manager, isNew: boolean): void {
     this.trace.say(this.scheduler.now, () => 'a manager serves');
-    const { operationsHeld, stepWaits } = manager.pool.events;
-    if (operationsHeld > 0) this.#count('restart in the middle of holds');
-    if (stepWaits.size > 0) this.#count('restart while offers wait for who is behind');
-    if (manager.pool.barriers.byId.size > 0) this.#count('restart while members wait at barriers');
+    mustKnow(this.#agent.store.asks, this.#history.oracle.holds.storesOwed);
+    for (const what of underWay(manager.pool)) this.#count(what);
     for (const { session, process } of manager.loop.sessions()) {
       this.#sessions.set(session, this.#processOf(Number(process['pid'])));
     }
@@ -392,7 +393,7 @@ class World {
     this.#becomeCalm();
     const clients = this.#clients.filter((client) => client !== null);
     // What was held up by a fault comes after as long as that may last.
-    const heldMs = this.#workload.isConducting ? HELD_MS : 0;
+    const heldMs = this.#workload.isHolding ? HELD_MS : 0;
     await this.#pass(this.weather.faultMsMax + this.weather.workload.waitMsMax + CALM_MS + heldMs);
     this.#allAnswered(clients, (waitsMs) => waitsMs !== Number.POSITIVE_INFINITY);
     for (const client of clients) {
@@ -426,7 +427,7 @@ class World {
     const { manager } = this.#lives;
     assert(manager !== null, 'who has heard the end has a manager');
     if (this.weather.keeping !== null) await this.#stop();
-    mustBeEmpty(manager.pool);
+    mustBeEmpty(manager.pool, this.#agent.store);
   }
 
   /** A clean stop; another manager would find what the last one had. */

@@ -47,6 +47,10 @@ const MOSTLY: Readonly<Record<Special, readonly string[]>> = {
     'vetoed as a group',
     ...['unknown-object', 'wrong-state', 'bad-argument', 'object-deleted'],
   ],
+  storing: [
+    ...['stored', 'not stored: disk-full', 'offered when it was stored', 'had what was stored'],
+    ...['restored', 'told moved', 'told lost', 'restart while offers wait for the store'],
+  ],
 };
 
 for (const mostly of SPECIALS) {

@@ -131,6 +131,9 @@ function checkHeld(pool: PoolState): { readonly arena: number; readonly timers: 
   assert(bytes === events.bytesHeld, 'bytes of held operations are counted');
   assert(asked === events.held.size, 'what is held waits for somebody');
   assert(measuring === events.measuring.size, 'what is measured is held');
+  for (const object of pool.storeWaits.values()) {
+    assert(pool.storingOf.has(object), 'who waits for another that is stored is told of its end');
+  }
   assert(timers === events.heldByTimer.size, 'timers of what is held are its own');
   return { arena, timers };
 }

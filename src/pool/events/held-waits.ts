@@ -206,7 +206,7 @@ export function addOtherWaits(
   name: string | null,
 ): void {
   const { events, storing, storeWaits, now } = pool;
-  const toStore = [new Set(storing.values()), storeWaits];
+  const toStore = [new Set(storing.values()), new Set(storeWaits.keys())];
   for (const all of [events.roomWaits, events.stepWaits, ...toStore]) {
     for (const held of all) {
       if (room.isFull) return;

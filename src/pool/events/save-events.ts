@@ -35,12 +35,18 @@ export function saveEvents(pool: PoolState, w: StateWriter): void {
     w.u32(asked.length);
     for (const id of asked) w.u32(id);
   }
-  for (const waits of [events.roomWaits, events.stepWaits, pool.storeWaits]) {
+  for (const waits of [events.roomWaits, events.stepWaits]) {
     w.u32(waits.size);
     for (const { session, request } of waits) {
       w.u32(session.id);
       w.u64(request);
     }
+  }
+  w.u32(pool.storeWaits.size);
+  for (const [{ session, request }, object] of pool.storeWaits) {
+    w.u32(session.id);
+    w.u64(request);
+    w.u32(object);
   }
   w.u32(events.unreadBy.size);
   for (const { id } of events.unreadBy) w.u32(id);
@@ -81,12 +87,25 @@ export function restoreEvents(pool: PoolState, r: StateReader): void {
       held.owed.set(one.id, (held.owed.get(one.id) ?? 0) + 1);
     }
   }
-  for (const waits of [events.roomWaits, events.stepWaits, pool.storeWaits]) {
+  for (const waits of [events.roomWaits, events.stepWaits]) {
     for (let count = r.count(12); count > 0; count--) {
       const held = byRequest.get(`${r.u32()} ${r.u64()}`);
-      checkSaved(held !== undefined, 'what waits for room, a step or the store is held');
+      checkSaved(held !== undefined, 'what waits for room or a step is held');
       waits.add(held);
     }
+  }
+  // In the order in which they asked, which decides what the state becomes.
+  const asked = [...pool.storing].sort(([one], [other]) => one - other);
+  pool.storing.clear();
+  for (const [ask, held] of asked) pool.storing.set(ask, held);
+  for (let count = r.count(16); count > 0; count--) {
+    const held = byRequest.get(`${r.u32()} ${r.u64()}`);
+    const object = r.u32();
+    checkSaved(
+      held !== undefined && pool.storingOf.has(object),
+      'what is stored makes others wait',
+    );
+    pool.storeWaits.set(held, object);
   }
   for (let count = r.count(4); count > 0; count--) {
     events.unreadBy.add(sessionOf(pool, r.u32()));

@@ -1,0 +1,4 @@
+import { STORING_CANARIES } from '../../src/sim/storing-canaries.js';
+import { testCanaries } from './canary.js';
+
+testCanaries(STORING_CANARIES);
