@@ -85,6 +85,7 @@ export class AgentServer implements DataHost {
     });
     const there = new Set(slabsKept.map(({ slab }) => slab).filter((slab) => !lost.includes(slab)));
     const gone = slabs.filter(({ slab }) => !there.has(slab));
+    await this.#store.beginAnew(gone);
     const restored = await this.#storer.restore(gone, versions, {
       create: (slab, size) => this.#store.create(slab, size),
       refill: (slab, size, fill) => this.#store.refill(slab, size, fill),

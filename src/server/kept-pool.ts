@@ -1,5 +1,5 @@
 import { counted } from '../core/counted.js';
-import { formatBytes, type Stamp } from '../levels/shm/index.js';
+import { endAnew, formatBytes, type Stamp } from '../levels/shm/index.js';
 import type { ShellInput } from '../loop/entries.js';
 import { encodePoolInfo } from '../loop/pool-info.js';
 import type { PoolLoop } from '../loop/pool-loop.js';
@@ -16,6 +16,8 @@ interface KeptPoolOptions {
   readonly bootId: string;
   readonly shmDirectory: string;
   readonly stamp: Stamp | null;
+  /** Where its slabs are; null: in no file. */
+  readonly slabs: string | null;
   readonly journal: { readonly sync: boolean; readonly segmentBytes: number | undefined };
   readonly input: (input: ShellInput) => void;
   readonly runNow: () => void;
@@ -42,6 +44,8 @@ export class KeptPool {
   readonly #options: KeptPoolOptions;
   readonly #keeper: JournalKeeper;
   #isKeyKept: boolean;
+  /** Something is durable of this manager. */
+  #isGoingOn = false;
   /** Records that are durable, while the key is not. */
   #durable = 0;
   #keepingKey: Promise<void> | null = null;
@@ -87,8 +91,11 @@ export class KeptPool {
   }
 
   #onDurable(number: number): void {
-    const { past, options, stamp, onDurable, crashed } = this.#options;
+    const { past, options, stamp, slabs, onDurable, crashed } = this.#options;
     if (this.#isKeyKept) {
+      // The first record says which slabs were made anew.
+      if (!this.#isGoingOn && slabs !== null) endAnew(slabs);
+      this.#isGoingOn = true;
       // Before anybody is told of it, and may write where others have written.
       stamp?.set(options.life, number);
       onDurable(number);

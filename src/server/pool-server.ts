@@ -195,6 +195,7 @@ export class PoolServer {
       bootId: here.bootId ?? '',
       shmDirectory: memory.root,
       stamp: memory.stamp,
+      slabs: memory.directory?.path ?? null,
       journal,
       input: (input) => this.#turns.input(input),
       runNow: () => this.#turns.runNow(),

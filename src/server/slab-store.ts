@@ -5,12 +5,14 @@ import { AttaccaError } from '../core/errors.js';
 import {
   type Access,
   adopt,
+  beginAnew,
   createSlab,
   type Libc,
   listSlabs,
   type Mapping,
   openSlab,
   removeSlab,
+  slabsAnew,
   warm,
 } from '../levels/shm/index.js';
 import type { KeptSlab, Range } from './agent-messages.js';
@@ -75,7 +77,7 @@ export class SlabStore {
 
   /**
    * Opens the slabs again that a manager before this one has left, and removes all others; those in
-   * `adopting` stay as they are. Returns which are not there as they were.
+   * `adopting` stay as they are. Returns which are not there as they were, or as it is known.
    */
   async takeOver(
     kept: readonly KeptSlab[],
@@ -83,16 +85,19 @@ export class SlabStore {
   ): Promise<{ lost: number[] }> {
     const directory = this.#directory;
     if (directory === null) return { lost: kept.map(({ slab }) => slab) };
+    const anew = await slabsAnew(directory);
     const known = new Set([...adopting, ...kept.map(({ slab }) => slab)]);
     for (const slab of await listSlabs(directory)) {
       if (!known.has(slab)) await removeSlab(directory, slab);
     }
     const lost: number[] = [];
     for (const each of kept) {
-      const isThere = await this.#reopen(directory, each).then(
-        () => true,
-        () => false,
-      );
+      const isThere =
+        !anew.has(each.slab) &&
+        (await this.#reopen(directory, each).then(
+          () => true,
+          () => false,
+        ));
       if (isThere) continue;
       lost.push(each.slab);
       await removeSlab(directory, each.slab);
@@ -111,6 +116,15 @@ export class SlabStore {
     const mapping = await file.map({ libc: this.#libc ?? undefined });
     added.mapping = Promise.resolve(mapping);
     added.bytes = new Uint8Array(mapping.buffer);
+  }
+
+  /** Before slabs that are gone are made anew: until a journal says so they count as gone. */
+  async beginAnew(slabs: readonly KeptSlab[]): Promise<void> {
+    if (this.#directory === null || slabs.length === 0) return;
+    await beginAnew(
+      this.#directory,
+      slabs.map(({ slab }) => slab),
+    );
   }
 
   /** Makes a file of the directory a slab; its size must be what was said. */

@@ -9,6 +9,12 @@ import type { ServeOptions } from '../../src/server/index.js';
 import { Child } from './child.js';
 import { scratch } from './pool-fixture.js';
 
+/** Where its process is killed while it starts. */
+interface Deaths {
+  readonly killAtStamp?: boolean;
+  readonly killAtRecord?: boolean;
+}
+
 /** A pool that is kept in a directory, served by one process after another. */
 export class KeptPool {
   readonly address: string;
@@ -34,9 +40,9 @@ export class KeptPool {
   }
 
   /** Starts a process that serves it, and returns when it answers. */
-  async start(options: ServeOptions & { killAtStamp?: boolean } = {}): Promise<void> {
+  async start(options: ServeOptions & Deaths = {}): Promise<void> {
     const { address, data, shmDirectory } = this;
-    const all: ServeOptions & { killAtStamp?: boolean } = {
+    const all: ServeOptions & Deaths = {
       address,
       data,
       shmDirectory,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import { test } from 'node:test';
 import { Float, type Pool, Timestamp } from '../../src/client/index.js';
@@ -36,6 +36,38 @@ async function attributesIn(store: string, name: string): Promise<unknown> {
   for await (const entry of level.list()) if (entry.name === name) return entry.attributes;
   return null;
 }
+
+test('killed between the memory that is made anew and the record of that: it is made once more', async (t) => {
+  for (const boots of [false, true]) {
+    const { kept } = await keptWithStore(t);
+    {
+      await using pool = await member(kept, 'before');
+      await putAll(pool);
+      await pool.put('unsafe', someBytes(50_000));
+    }
+    await kept.restart();
+    await kept.kill();
+    await loseMemory(kept);
+    if (boots) await kept.pretendBoot();
+    for (let times = 0; times < 2; times++) {
+      await assert.rejects(kept.start({ killAtRecord: true }));
+      const made = (await readdir(kept.shmDirectory, { recursive: true })).join();
+      assert.match(made, /slab-0/u, 'the slab is there, and what was not stored is not in it');
+    }
+    await kept.start();
+    await using pool = await member(kept, 'after');
+    await checkAll(pool);
+    const late = pool.object('unsafe').demand({ timeoutMs: 50 });
+    assert.equal(await codeOf(late), 'deadline-passed');
+    // What comes now stays, whatever becomes of the manager.
+    await pool.put('more', someBytes(1_000_000, 9));
+    await kept.restart();
+    await using again = await member(kept, 'again');
+    await checkAll(again);
+    await using more = await again.object('more').demand();
+    assert.equal(Buffer.compare(more.copy() as Uint8Array, someBytes(1_000_000, 9)), 0);
+  }
+});
 
 test('everybody killed and the memory gone: what is safe is there, all else is lost', async (t) => {
   const { kept } = await keptWithStore(t);

@@ -5,6 +5,7 @@
  */
 
 export { adopt } from './adopt.js';
+export { beginAnew, endAnew, slabsAnew } from './anew.js';
 export {
   findDeadPools,
   findPools,
