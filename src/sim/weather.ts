@@ -92,7 +92,7 @@ function weatherOf(dice: Dice): Weather {
 /** The weather of a seed; `storing`: of whether what lies in slabs is stored, where it may be. */
 export function weatherFor(dice: Dice, storing: Dice, mostly: Special | undefined): Weather {
   const weather = weatherOf(dice);
-  const isStored = storing(4) === 0 && weather.keeping?.sync === true;
+  const isStored = storing(4) === 3 && weather.keeping?.sync === true;
   if (mostly === undefined) return { ...weather, hasStore: isStored };
   const roomy = roomier(weather);
   if (mostly !== 'storing') return roomy;
