@@ -114,10 +114,12 @@ export class NodeStoreDisk implements StoreDisk {
       const looking = this.#mustBeThere();
       // Beside the write, and told when that has ended.
       looking.catch(() => {});
-      const first = pieces[0];
-      const past = first === undefined ? 0 : await this.#writePast(path, offset, first);
-      const rest = past === 0 ? pieces : behind(pieces, past);
-      await this.#use(path, file, ({ handle }) => writeAll(handle, offset + past, rest));
+      await this.#use(path, file, async ({ handle }) => {
+        const [first] = pieces;
+        const past = first === undefined ? 0 : await this.#writePast(path, offset, first);
+        const rest = past === 0 ? pieces : behind(pieces, past);
+        await writeAll(handle, offset + past, rest);
+      });
       await looking;
     });
   }

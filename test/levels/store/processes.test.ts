@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -156,6 +156,19 @@ test('a disk that is really full', async (t) => {
   );
   assert.equal(error.code, 'disk-full');
   assert.equal((await failureOf(put('large', 2_000_000))).code, 'disk-full');
+  if (process.platform === 'linux') {
+    const open = readdirSync('/proc/self/fd').map((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`);
+      } catch {
+        return '';
+      }
+    });
+    assert.deepEqual(
+      open.filter((path) => path.includes(`${mounted}/store/drafts`)),
+      [],
+    );
+  }
   const found = await level.get({ pool: 'p', name: 'first', version: 1 });
   assert.equal(Buffer.compare(found?.bytes ?? new Uint8Array(0), someBytes(500_000)), 0);
   await put('little', 10);
