@@ -1,7 +1,7 @@
 import { lstat, readdir } from 'node:fs/promises';
 import type { Access, Mapping } from '../levels/shm/map.js';
 import { tryLoadLibc } from '../levels/shm/native.js';
-import { isAdopted, openSlab, slabPath } from '../levels/shm/slabs.js';
+import { isAdopted, openSlab, slabIdentity, slabPath } from '../levels/shm/slabs.js';
 import type { Bytes } from './arrays.js';
 
 /** Which parts of a slab were faulted in is kept for pieces of this size. */
@@ -11,6 +11,8 @@ const SLAB_FILE = /^slab-\d+$/u;
 const PREPARED_MAX = 4;
 
 interface Mapped {
+  /** Which file it is of: another may get its name. */
+  readonly identity: string;
   readonly mapping: Mapping;
   /** All of the slab: views are cut from this one buffer. */
   readonly bytes: Bytes;
@@ -32,15 +34,28 @@ export class SlabMaps {
   readonly #underway = new Map<string, Promise<Mapped>>();
   /** Slabs that were removed while they were being mapped. */
   readonly #goneMeanwhile = new Set<number>();
+  /** How often the session went on with another manager, perhaps. */
+  #moves = 0;
   #isClosed = false;
 
   constructor(directory: string) {
     this.#directory = directory;
   }
 
-  /** Slabs that are mapped from now on are there. */
+  /**
+   * The session goes on, perhaps with a manager that has made slabs anew under their numbers: slabs
+   * are in that directory now, and what is mapped of others is let go.
+   */
   moved(directory: string): void {
     this.#directory = directory;
+    this.#moves++;
+    for (const maps of Object.values(this.#mapped)) {
+      for (const [slab, { identity, mapping }] of maps) {
+        if (slabIdentity(directory, slab) === identity) continue;
+        maps.delete(slab);
+        mapping.close();
+      }
+    }
   }
 
   /** The bytes of a slab that is mapped already, or null. */
@@ -65,11 +80,17 @@ export class SlabMaps {
   }
 
   async #map(slab: number, access: Access): Promise<Mapped> {
+    const moves = this.#moves;
     const file = await openSlab(this.#directory, slab, access);
     try {
+      const identity = await file.identity();
       const mapping = await file.map();
+      if (moves !== this.#moves && slabIdentity(this.#directory, slab) !== identity) {
+        mapping.close();
+        return await this.#map(slab, access);
+      }
       const mapped = {
-        mapping,
+        ...{ identity, mapping },
         bytes: new Uint8Array(mapping.buffer),
         populated: new Uint8Array(Math.ceil(mapping.size / PIECE_BYTES)),
       };

@@ -5,8 +5,10 @@ import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { connect } from '../../src/client/index.js';
 import { attacca, startAttacca, startProgram, untilDemanded } from '../cli/command.js';
+import { member } from '../server/kept-members.js';
 import { KeptPool } from '../server/kept-pool.js';
 import { scratch } from '../server/pool-fixture.js';
+import { keptWithStore, loseMemory } from '../server/stored-pools.js';
 import { pythonOptions, pythonPath } from './python.js';
 
 const SOURCE = `
@@ -50,6 +52,48 @@ test('a program in Python goes on with the next manager', pythonOptions, async (
     assert.equal(code, 0, err);
     assert.equal(out, 'offered\ngot True\nstill True\nleft\n');
   }
+});
+
+const LIVING = `
+import sys, attacca
+pool = attacca.join("python", sys.argv[1], transport="shared-memory")
+def is_right(name, byte):
+    with pool.demand(name) as got:
+        return bytes(got) == bytes([byte]) * 3000000
+pool.offer("first", bytes([7]) * 3000000, keep=True, durability="fsync")
+print("offered", is_right("first", 7), flush=True)
+pool.demand("go/0").dispose()
+print("first", is_right("first", 7), flush=True)
+pool.offer("later", bytes([9]) * 3000000, keep=True, durability="fsync")
+print("later", is_right("later", 9), pool.transport, flush=True)
+pool.demand("go/1").dispose()
+print("again", is_right("later", 9), flush=True)
+pool.leave()
+`;
+
+test('Python reads and writes in memory that was made anew', pythonOptions, async (t) => {
+  const { kept } = await keptWithStore(t);
+  const file = join(await scratch(t), 'lives.py');
+  await writeFile(file, LIVING);
+  const environment = { PYTHONPATH: pythonPath, ATTACCA_TRANSPORT: undefined };
+  const program = startProgram('python3', ['-B', file, kept.address], { environment });
+  t.after(() => program.process.kill('SIGKILL'));
+  for (const [times, said] of [/offered True\n/u, /later \w+ [\w-]+\n/u].entries()) {
+    await program.said(said);
+    await kept.kill();
+    await loseMemory(kept);
+    await kept.start();
+    // Who comes new has nothing mapped of what was there before.
+    await using driver = await member(kept, 'driver');
+    if (times === 1) {
+      await using got = await driver.object('later').demand();
+      assert.ok(got.copy().every((byte: unknown) => byte === 9));
+    }
+    await driver.put(`go/${times}`, new Uint8Array(1));
+  }
+  const { code, out, err } = await program.ended;
+  assert.equal(code, 0, err);
+  assert.equal(out, 'offered True\nfirst True\nlater True shared-memory\nagain True\n');
 });
 
 const PUTTING = `

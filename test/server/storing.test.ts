@@ -69,6 +69,34 @@ test('killed between the memory that is made anew and the record of that: it is 
   }
 });
 
+test('who lives through a loss of the memory reads and writes in that which was made anew', async (t) => {
+  const { kept } = await keptWithStore(t);
+  await using writer = await member(kept, 'writer', { transport: 'shared-memory' });
+  await using reader = await member(kept, 'reader', { transport: 'shared-memory' });
+  await putAll(writer);
+  await checkAll(reader);
+  await writer.put('unsafe', someBytes(400_000));
+  await kept.kill();
+  await loseMemory(kept);
+  await kept.start();
+  await checkAll(reader);
+  await checkAll(writer);
+  // By its number the slab is the same.
+  await writer.put('later', someBytes(600_000, 4), { durability: 'fsync' });
+  await using late = await member(kept, 'late');
+  for (const pool of [reader, late]) {
+    await using got = await pool.object('later').demand();
+    assert.equal(Buffer.compare(got.copy() as Uint8Array, someBytes(600_000, 4)), 0);
+  }
+  assert.deepEqual([writer.transport, reader.transport], ['shared-memory', 'shared-memory']);
+  await kept.kill();
+  await loseMemory(kept);
+  await kept.start();
+  await using next = await member(kept, 'next');
+  await using again = await next.object('later').demand();
+  assert.equal(Buffer.compare(again.copy() as Uint8Array, someBytes(600_000, 4)), 0);
+});
+
 test('everybody killed and the memory gone: what is safe is there, all else is lost', async (t) => {
   const { kept } = await keptWithStore(t);
   {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import threading
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Dict, Iterable, List, Mapping, Optional, Tuple
 
 from .limits import _COPY_CHUNK
 from .layouts import _message
@@ -70,14 +70,19 @@ class _Leases:
 
 class _Slabs:
     """Mappings of the pool's slab files, made once each. They stay until the process ends or the
-    pool lets a slab go: views of them may be anywhere, and closing under a view is an error."""
+    pool lets a slab go, or another manager, perhaps, has made it anew under its number: views of
+    them may be anywhere, and closing under a view is an error."""
 
     def __init__(self, directory: str) -> None:
         self._directory, self._lock = directory, threading.Lock()
         self._maps: Dict[Tuple[int, bool], mmap.mmap] = {}
+        self._resumes = 0
 
-    def view(self, slab: int, offset: int, size: int, write: bool) -> memoryview:
+    def view(self, slab: int, offset: int, size: int, write: bool, resumes: int) -> memoryview:
         with self._lock:
+            if resumes != self._resumes:
+                self._resumes = resumes
+                self._close(list(self._maps))
             mapped = self._maps.get((slab, write))
             if mapped is None or offset + size > len(mapped):
                 path = os.path.join(self._directory, f"slab-{slab}")
@@ -94,9 +99,13 @@ class _Slabs:
 
     def drop(self, slab: int) -> None:
         with self._lock:
-            for mapped in (self._maps.pop((slab, False), None), self._maps.pop((slab, True), None)):
-                try:
-                    if mapped is not None:
-                        mapped.close()
-                except BufferError:
-                    pass  # someone still holds a view; it goes with that
+            self._close([(slab, False), (slab, True)])
+
+    def _close(self, keys: Iterable[Tuple[int, bool]]) -> None:
+        for key in keys:
+            mapped = self._maps.pop(key, None)
+            try:
+                if mapped is not None:
+                    mapped.close()
+            except BufferError:
+                pass  # someone still holds a view; it goes with that

@@ -203,7 +203,7 @@ class _PoolCore:
         """A view of a slice, or None where bytes have to travel."""
         if self._slabs is not None:
             try:
-                return self._slabs.view(slab, offset, size, write)
+                return self._slabs.view(slab, offset, size, write, self._session.resumes)
             except OSError as error:
                 self._slabs = None
                 self.notices.append({"code": "mapping-unavailable", "fields": {},
@@ -212,7 +212,7 @@ class _PoolCore:
 
     def _is_lost(self, error: AttaccaError) -> bool:
         """Whether memory went with a manager: the next one knows of no such lease."""
-        another = self._session.resumed or self._link.opened > 1  # either may hear of it first
+        another = self._session.resumes > 0 or self._link.opened > 1  # either may hear of it first
         return error.code == "bad-lease" and another
 
     def _unasked(self, code: int, fields: Dict[str, Any]) -> None:

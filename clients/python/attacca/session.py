@@ -59,7 +59,7 @@ class _Session:
         self._told: Dict[int, List[Dict[str, Any]]] = {}  # of PARTS, by request, until DELIVER
         self._fatal: Optional[AttaccaError] = None
         self._closing = False
-        self.resumed = False  # perhaps with a manager that has not the memory of before
+        self.resumes = 0  # how often, perhaps with a manager that has not the memory of before
         self._strikes = 0  # connections ended by damage, without progress between them
         self._pause = self._lost_at = 0.0  # before the next attempt; when the first failed
         self._wake, self._bell = socket.socketpair()
@@ -246,7 +246,7 @@ class _Session:
                     "connection-lost", f"Cannot resume the session: {error.message}",
                     error.fields, retryable=False)
             return
-        self.resumed = True
+        self.resumes += 1
         self.info = accept["pool"]  # another process of the pool, perhaps, with other addresses
         self._connected()
         try:

@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { type BigIntStats, constants, lstatSync } from 'node:fs';
 import { type FileHandle, lstat, open, readdir, unlink } from 'node:fs/promises';
 import { constants as osConstants } from 'node:os';
 import { join } from 'node:path';
@@ -76,6 +76,16 @@ export class SlabFile {
     this.path = fields.path;
     this.size = fields.size;
     this.access = fields.access;
+  }
+
+  /** Tells this file from another one that has had, or gets, its name. Errors: `file-error`. */
+  async identity(): Promise<string> {
+    this.#mustBeOpen();
+    try {
+      return identityOf(await this.#handle.stat({ bigint: true }));
+    } catch (cause) {
+      throw fileError('read', this.path, cause);
+    }
   }
 
   /**
@@ -296,6 +306,20 @@ async function fillByWriting(
     at += piece.length;
     options.onProgress?.(at, size);
   }
+}
+
+/** As `SlabFile.identity`, of the slab that has this number now; null: there is none. */
+export function slabIdentity(directory: string, id: number): string | null {
+  try {
+    return identityOf(lstatSync(slabPath(directory, id), { bigint: true }));
+  } catch {
+    return null;
+  }
+}
+
+/** Numbers of inodes are used again, so when it was made counts, too: 0 where nobody knows. */
+function identityOf({ dev, ino, birthtimeNs }: BigIntStats): string {
+  return `${dev} ${ino} ${birthtimeNs}`;
 }
 
 /**
