@@ -4,9 +4,9 @@ import type { Pool, PoolEvent, SubscribeOptions, Subscription } from '../client/
 import { AttaccaError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
 import { cut } from '../core/schema/shown.js';
+import { Slots } from '../core/slots.js';
 import { ending } from './pause.js';
 import { CannotStart } from './program.js';
-import { Slots } from './slots.js';
 
 /** One run of a trigger, of one event. */
 export interface Run {

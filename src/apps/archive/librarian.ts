@@ -3,10 +3,10 @@ import { isForbidden } from '../../client/forbidden.js';
 import type { Pool, PoolEvent, PoolObject, Subscription, ValueMap } from '../../client/index.js';
 import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
+import { Slots } from '../../core/slots.js';
 import type { Level, LevelEntry } from '../../levels/level.js';
 import { openStore } from '../../levels/store/index.js';
 import { ending, pause } from '../pause.js';
-import { Slots } from '../slots.js';
 import { ARCHIVE } from './place.js';
 import { Shelf } from './shelf.js';
 

@@ -1,9 +1,9 @@
 import { setMaxListeners } from 'node:events';
-import { Slots } from '../../apps/slots.js';
 import type { PoolView } from '../../client/pool-view.js';
 import type { Seat } from '../../client/seat.js';
 import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
+import { Slots } from '../../core/slots.js';
 import type { Forwarding } from '../exec/forwarding.js';
 import { endText } from '../exec/program.js';
 import { infoOf } from '../exec/spec.js';

@@ -2,6 +2,7 @@ import { assert, refuse } from '../../core/assert.js';
 import { Writer } from '../../core/bytes.js';
 import { AttaccaError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
+import { Slots } from '../../core/slots.js';
 import { checkWholeSpace, spaceBytes } from '../../core/space.js';
 import type {
   Level,
@@ -13,7 +14,7 @@ import type {
   LevelStream,
   PutOptions,
 } from '../level.js';
-import { ARRAYS, draftArray, piecesOf } from './array-files.js';
+import { ARRAYS, draftArray } from './array-files.js';
 import { bytesKept, compactPack, deadPacks, packsWithDead } from './compacting.js';
 import { isDiskFull, sizeMismatch } from './failures.js';
 import { goOn } from './going-on.js';
@@ -23,6 +24,7 @@ import type { Problem, StoreParts } from './loading.js';
 import { removeOrphans } from './orphans.js';
 import { PACK_HEADER_BYTES, type Pack } from './pack.js';
 import { PackWriter, writeFooter } from './pack-writer.js';
+import { aborting, gather, throwIfAborted } from './payload.js';
 import { decodeHead, encodeDeletion, RECORD_KIND, writeHead } from './record.js';
 import { forgetRemoved, removeDrafts } from './removed-packs.js';
 import { SmallCopies } from './small-copies.js';
@@ -31,6 +33,8 @@ import { StoreReader } from './store-reader.js';
 
 const NOTHING = new Uint8Array(0);
 
+/** Each has some files open. */
+const ARRAYS_AT_ONCE = 16;
 /** The pack that is written to is compacted when it has so much of a whole one: 4 MiB. */
 const ACTIVE_SHARE_MIN = 1 / 64;
 
@@ -48,6 +52,8 @@ export class DirectoryLevel implements Level {
   readonly #writer: PackWriter | null;
   readonly #arrayBytesMin: number;
   readonly #activeBytesMin: number;
+  /** Arrays that are written beside one another. */
+  readonly #arrays = new Slots(ARRAYS_AT_ONCE);
   readonly #head = new Writer(1_024);
   readonly #copies = new SmallCopies();
   readonly #onClose: () => Promise<void>;
@@ -124,7 +130,9 @@ export class DirectoryLevel implements Level {
     const isWhole = bytes instanceof Uint8Array;
     if (size >= this.#arrayBytesMin) {
       const putArray = (): Promise<void> =>
-        this.#putArray(writer, { ...entry, size }, aborting(bytes, signal), isSynced);
+        this.#arrays.run(() =>
+          this.#putArray(writer, { ...entry, size }, aborting(bytes, signal), isSynced),
+        );
       // Pieces come once.
       await (isWhole ? this.#withRoom(writer, putArray) : putArray());
       return;
@@ -452,48 +460,7 @@ export class DirectoryLevel implements Level {
   }
 }
 
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted !== true) return;
-  throw new AttaccaError(
-    'aborted',
-    'Cannot go on: the signal says to stop',
-    {},
-    {
-      cause: signal.reason,
-    },
-  );
-}
-
 function checkKey({ name, version }: LevelKey): void {
   if (Number.isSafeInteger(version) && version > 0) return;
   refuse('bad-argument', `Cannot store "${name}": a version is a whole number from 1`);
-}
-
-/** A small payload in one piece. */
-async function gather(
-  name: string,
-  size: number,
-  bytes: AsyncIterable<Uint8Array>,
-  signal: AbortSignal | undefined,
-): Promise<Uint8Array> {
-  const all = new Uint8Array(size);
-  let at = 0;
-  for await (const piece of aborting(bytes, signal)) {
-    if (at + piece.length > size) throw sizeMismatch(name, size, at + piece.length);
-    all.set(piece, at);
-    at += piece.length;
-  }
-  if (at < size) throw sizeMismatch(name, size, at);
-  return all;
-}
-
-/** The same pieces, until the signal. */
-async function* aborting(
-  bytes: LevelBytes,
-  signal: AbortSignal | undefined,
-): AsyncIterable<Uint8Array> {
-  for await (const piece of piecesOf(bytes)) {
-    throwIfAborted(signal);
-    yield piece;
-  }
 }

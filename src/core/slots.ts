@@ -15,6 +15,16 @@ export class Slots {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
+  /** Runs it when there is a place, and gives that back. */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    await this.take();
+    try {
+      return await work();
+    } finally {
+      this.give();
+    }
+  }
+
   give(): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#free++;
