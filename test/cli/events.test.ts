@@ -18,7 +18,7 @@ test('--complete without a promise says that it waits for one', async (t) => {
     ['checkpoint', '--to', 'steps'],
     ['when', 'true', '--', 'true'],
     ['get', '--all', 'true', '--follow', '-d', 'got'],
-  ].map((line) => startAttacca([...line, '--complete'], around));
+  ].map(([name = '', ...line]) => startAttacca([name, '--complete', ...line], around));
   const said = /: no promise is open: it waits for one \(--complete\)\n/u;
   await Promise.all(all.map((each) => each.complained(said)));
   await (await model.promise('x')).close();

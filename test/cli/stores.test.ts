@@ -105,7 +105,7 @@ test('a damaged array is told, others are read, and --repair sets it aside', asy
   const run = (...args: string[]) => attacca(args, { directory });
   const arrays = join(directory, 'kept', 'arrays');
   const [folder = ''] = readdirSync(arrays).filter((name) => name !== 'zarr.json');
-  const chunk = join(arrays, folder, 'data', 'c', '0');
+  const chunk = join(arrays, folder, 'data', 'c.0');
   const bytes = readFileSync(chunk);
   bytes[1_000_000] = (bytes[1_000_000] ?? 0) ^ 4;
   writeFileSync(chunk, bytes);

@@ -69,7 +69,7 @@ test('files are imported, of those that a glob says, and again when they are wri
     assert.match(err, said);
   }
   const wrong = await attacca(['watch', 'out', '--name', 'x/{steem}'], around);
-  assert.equal(wrong.code, 1);
+  assert.equal(wrong.code, 2);
   assert.match(wrong.err, /there is no \{steem\}; did you mean \{stem\}\?/u);
   const none = await attacca(['watch', 'none'], around);
   assert.equal(none.code, 1);
