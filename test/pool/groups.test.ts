@@ -155,7 +155,7 @@ test('a group is held as one: a veto of one of it keeps all from being offered',
   assert.equal(required.demand().text(), 'one');
 });
 
-test('what is explained of an object in a group that is held is its own wait alone', () => {
+test('what is explained of an object in a group that is held is its own wait, of the group all', () => {
   const pool = new Harness();
   const model = pool.member('model');
   const guard = pool.member('guard');
@@ -170,9 +170,9 @@ test('what is explained of an object in a group that is held is its own wait alo
     return waits.map(({ object, member, what, because }) => [object, member, what, because]);
   };
   const because = 'its offerGroup waits for guard';
-  for (const name of ['t1', 't2', 'step/1']) {
-    assert.deepEqual(held(name), [[name, 'model', 'held', because]]);
-  }
+  const waitOf = (name: string) => [name, 'model', 'held', because];
+  for (const name of ['t1', 't2']) assert.deepEqual(held(name), [waitOf(name)]);
+  assert.deepEqual(held('step/1'), ['t1', 't2', 'step/1'].map(waitOf), 'of the group, all of it');
   assert.deepEqual(held('u'), [], 'nobody is asked of it');
   const { waits } = model.explainWaits().value() as { waits: { object: string }[] };
   assert.deepEqual(
