@@ -79,10 +79,12 @@ test('the last complete steps stay, and the last one is what is required, never 
   // Another run of that step does not complete it.
   await save(member, 20, 1, 'other');
   await member.put('alone', new Uint8Array(3), { attributes: { checkpoint: 5 } });
-  await running.said(/bad-argument/u);
+  await running.said(/has checkpoint = 5 and has no checkpoint\.of/u);
   running.process.kill('SIGTERM');
   const { signal, out } = await running.ended;
   assert.equal(signal, 'SIGTERM');
+  const refused = (await member.stat('alone'))['tags'];
+  assert.deepEqual(refused, {}, 'no tag says of it that it is stored');
   const told = jsonLines(out);
   const { steps, last, failed, lent } = told.at(-1) ?? {};
   assert.deepEqual([steps, last, failed, lent], [4, 15, 1, 2 * RANKS]);

@@ -113,11 +113,19 @@ export async function archiver(pool: Pool, options: ArchiverOptions): Promise<Ar
   return await archiveTo(pool, store, options);
 }
 
+/** Of one that is run by another program, which has its own say in what is stored. */
+interface ArchiveToOptions extends ArchiverOptions {
+  /** Why one is not to be stored: it fails with that. Null: it is. */
+  readonly whyNot?:
+    | ((of: Pick<Delivered, 'name' | 'attributes'>) => AttaccaError | null)
+    | undefined;
+}
+
 /** As {@link archiver}, to a store that is open. */
 export async function archiveTo(
   pool: Pool,
   store: Level,
-  options: ArchiverOptions,
+  options: ArchiveToOptions,
 ): Promise<ArchiverSummary> {
   return await new Archiver(pool, store, options).run();
 }
@@ -126,7 +134,7 @@ class Archiver {
   readonly #pool: Pool;
   readonly #store: Level;
   readonly #path: string;
-  readonly #options: ArchiverOptions;
+  readonly #options: ArchiveToOptions;
   readonly #counts = { objects: 0, bytes: 0, known: 0, failed: 0 };
   /** What is being stored of a name: its versions follow one another. */
   readonly #byName = new Map<string, Promise<void>>();
@@ -136,7 +144,7 @@ class Archiver {
   #isFull = false;
   #fatal: unknown = null;
 
-  constructor(pool: Pool, store: Level, options: ArchiverOptions) {
+  constructor(pool: Pool, store: Level, options: ArchiveToOptions) {
     this.#pool = pool;
     this.#store = store;
     this.#path = resolve(options.to);
@@ -207,6 +215,12 @@ class Archiver {
 
   async #keep(view: Delivered): Promise<void> {
     const { name, version, attributes, size } = view;
+    const refused = this.#options.whyNot?.(view) ?? null;
+    if (refused !== null) {
+      this.#failed(name, version, refused);
+      await view.dispose();
+      return;
+    }
     try {
       const place = await placeFor(this.#store, this.#pool.poolName, view);
       if (!place.wasThere && !(await this.#put(view, place.version))) {

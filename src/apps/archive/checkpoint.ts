@@ -83,6 +83,7 @@ export async function checkpoint(
     ...{ ...options, signal, onReady, onFailure, count: undefined },
     select: select === undefined ? isCheckpoint : `(${select}) and ${isCheckpoint}`,
     onStored: (stored) => noting.note(stored),
+    whyNot: noCheckpoint,
   });
   const [archived] = await Promise.allSettled([archiving.finally(() => over.abort())]);
   const { lent, failed } = await lending;
@@ -102,6 +103,19 @@ export async function checkpoint(
 export async function lastCheckpoint(directory: string): Promise<CompleteStep | null> {
   await using store = await openStore(resolve(directory), { access: 'read' });
   return (await Steps.of(store)).last;
+}
+
+/** Why an object is no part of a step; null: it is one. */
+function noCheckpoint({ name, attributes }: Pick<Archived, 'name' | 'attributes'>) {
+  if (belongingOf(attributes) !== null) return null;
+  const { step, of } = CHECKPOINT;
+  const said = (key: string): string => {
+    const value = attributes[key];
+    return value === undefined ? `has no ${key}` : `has ${key} = ${String(value)}`;
+  };
+  const why = `it needs ${step}, a step, and ${of}, how many objects the step has, both whole`;
+  const text = `Cannot take "${name}" for a checkpoint: ${why}; it ${said(step)} and ${said(of)}`;
+  return new AttaccaError('bad-argument', text, { name });
 }
 
 /** Notes what is stored, one after the other. */
@@ -147,18 +161,8 @@ class Noting {
     this.#onEnough();
   }
 
-  async #note({ name, storedAs: version, attributes }: Archived): Promise<void> {
+  async #note({ name, storedAs: version }: Archived): Promise<void> {
     const key = { pool: this.#pool.poolName, name, version };
-    if (belongingOf(attributes) === null) {
-      this.failed++;
-      const { step, of } = CHECKPOINT;
-      const why = `it needs ${step}, a step, and ${of}, how many objects the step has`;
-      const text = `Cannot take "${name}" for a checkpoint: ${why}`;
-      const error = new AttaccaError('bad-argument', text, { name });
-      this.#options.onFailure?.({ name, error, again: false });
-      await this.#index.drop(key);
-      return;
-    }
     const complete = await this.#index.add(key);
     if (complete === null) return;
     this.steps++;
