@@ -151,7 +151,8 @@ function take(
   const spec = Object.hasOwn(specs, name) ? specs[name] : undefined;
   if (spec === undefined) {
     const hint = rawName.startsWith('--') ? didYouMean(name, Object.keys(specs), '--') : '';
-    throw new UsageError(`there is no option "${rawName}".${hint}`);
+    const more = hint === '' ? '' : `.${hint}`;
+    throw new UsageError(`there is no option "${rawName}"${more}`);
   }
   if (spec.type === 'boolean') {
     if (value !== undefined) throw new UsageError(`"--${name}" takes no value`);

@@ -62,6 +62,18 @@ test('a mistyped command is refused, with the one that was probably meant', asyn
   assert.match((await attacca(['frobnicate'])).err, /no command "frobnicate"\. \(see/u);
 });
 
+test('what is wrong with the words is told in their own terms', async () => {
+  const unknown = await attacca(['ls', '--quite-other']);
+  assert.equal(unknown.code, 2);
+  assert.match(unknown.err, /there is no option "--quite-other" \(see/u);
+  const empty = await attacca(['put', '--group', 'step/26']);
+  assert.equal(empty.code, 2);
+  assert.match(empty.err, /a group needs its parts: FILEs or NAME=FILEs, or - for/u);
+  const bare = await attacca(['put']);
+  assert.equal(bare.code, 2);
+  assert.match(bare.err, /it needs a FILE, or - for standard input/u);
+});
+
 test('the version is told by the command and by the option', async () => {
   const mistyped = await attacca(['--versoin']);
   assert.equal(mistyped.code, 2);

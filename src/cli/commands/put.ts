@@ -141,7 +141,7 @@ export const command = defineCommand({
     ['attacca put --replace --lifetime 10m latest=run.json', 'the next version, for a while'],
   ],
   async run(context, { options, words }) {
-    if (words.length === 0) throw new UsageError('it needs a FILE, or - for standard input');
+    if (words.length === 0) throw new UsageError(lackOf(options.group));
     checkTogether(words, options);
     const format = formatOf(options.as);
     const attributes = attributesIn(options.attr, options.container);
@@ -366,4 +366,9 @@ function stdinObject(
   if (part === null) return { object: { name, space: has, attributes }, data };
   const all = spaceOfAll(part, { path, space: has, size: sizeOf(data) });
   return { object: { name, space: all, attributes, region: part.region }, data };
+}
+
+function lackOf(group: string | undefined): string {
+  if (group === undefined) return 'it needs a FILE, or - for standard input';
+  return 'a group needs its parts: FILEs or NAME=FILEs, or - for a list of them';
 }
