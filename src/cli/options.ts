@@ -150,7 +150,7 @@ function take(
   const { name, rawName, value } = token;
   const spec = Object.hasOwn(specs, name) ? specs[name] : undefined;
   if (spec === undefined) {
-    const hint = rawName.startsWith('--') ? didYouMean(name, Object.keys(specs), '--') : '';
+    const hint = rawName.startsWith('--') ? didYouMean(name, suggestible(specs, name), '--') : '';
     const more = hint === '' ? '' : `.${hint}`;
     throw new UsageError(`there is no option "${rawName}"${more}`);
   }
@@ -166,6 +166,11 @@ function take(
   if (Array.isArray(known)) known.push(value);
   else if (known !== undefined) throw new UsageError(`"${rawName}" is given twice`);
   else values[name] = value;
+}
+
+/** `--for` is no hint at `--forget`, which ends what was kept: only a near miss of it is one. */
+function suggestible(specs: OptionSpecs, name: string): string[] {
+  return Object.keys(specs).filter((each) => each !== 'forget' || name.length > 4);
 }
 
 /** An empty path would be the working directory. */

@@ -66,6 +66,11 @@ test('what is wrong with the words is told in their own terms', async () => {
   const unknown = await attacca(['ls', '--quite-other']);
   assert.equal(unknown.code, 2);
   assert.match(unknown.err, /there is no option "--quite-other" \(see/u);
+  const risky = await attacca(['get', '--for', '5s', 'x']);
+  assert.equal(risky.code, 2);
+  assert.doesNotMatch(risky.err, /--forget/u);
+  const near = await attacca(['get', '--forgt', 'x']);
+  assert.match(near.err, /Did you mean "--forget"/u);
   const empty = await attacca(['put', '--group', 'step/26']);
   assert.equal(empty.code, 2);
   assert.match(empty.err, /a group needs its parts: FILEs or NAME=FILEs, or - for/u);
