@@ -168,9 +168,9 @@ function take(
   else values[name] = value;
 }
 
-/** `--for` is no hint at `--forget`, which ends what was kept: only a near miss of it is one. */
+/** `--for` and `--force` are no hints at `--forget`, which ends what was kept. */
 function suggestible(specs: OptionSpecs, name: string): string[] {
-  return Object.keys(specs).filter((each) => each !== 'forget' || name.length > 4);
+  return Object.keys(specs).filter((each) => each !== 'forget' || name.startsWith('forg'));
 }
 
 /** An empty path would be the working directory. */

@@ -167,7 +167,8 @@ export function requireMember(pool: PoolState, session: Session, message: Requir
   const name = objectName(pool, handles.get(group, HANDLE.object));
   const members = pool.groups.get(has);
   if (members === undefined) {
-    refuse('wrong-state', `Cannot require what is in "${name}": no group was handed over`, {
+    const why = 'no group was handed over; what is there by itself is required by its own name';
+    refuse('wrong-state', `Cannot require what is in "${name}": ${why}`, {
       name,
       state: 'no group',
     });
