@@ -70,7 +70,11 @@ export const command = defineCommand({
 
 function endOf({ repair }: { readonly repair: boolean }, findings: readonly Finding[]): string {
   if (findings.length === 0) return '';
-  return repair ? '; put right' : '; --repair puts it right';
+  if (repair) return '; put right';
+  const isLost = findings.some(isDamage);
+  return isLost
+    ? '; --repair puts it right'
+    : '; what a writer has left, or does just now, is listed';
 }
 
 function textOf({ kind, path, offset, bytes, name, version }: Finding): string {
