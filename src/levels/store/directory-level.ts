@@ -46,6 +46,11 @@ export interface DirectoryOptions {
   readonly arrayBytesMin?: number;
 }
 
+interface KnownFolder {
+  readonly folder: string;
+  readonly sequence: number;
+}
+
 /** Objects in a directory: small ones in packs, large ones as arrays of Zarr. See openStore. */
 export class DirectoryLevel implements Level {
   readonly #reader: StoreReader;
@@ -237,6 +242,8 @@ export class DirectoryLevel implements Level {
       ...{ payload: NOTHING, payloadSum: this.#reader.parts.hash.sum(NOTHING) },
       ...{ arrayKiB: 0, sequence: null, isSynced: durability === 'fsync' },
     };
+    // Once it is deleted its pack may go at any moment, and with it what its folder is.
+    const known = await this.#folderOf(key);
     const append = (): Promise<Slot | null> => this.#withRoom(writer, () => writer.append(record));
     const ended = await append().catch(async (error: unknown) => {
       if (!isDiskFull(error)) throw error;
@@ -249,8 +256,16 @@ export class DirectoryLevel implements Level {
       if (gone === null) throw error;
       return gone;
     });
-    this.#removeFolderOf(ended);
+    this.#removeFolderOf(ended, known);
     return ended !== null;
+  }
+
+  /** Of an array that counts: its folder, and by which number in the history. */
+  async #folderOf(key: LevelKey): Promise<KnownFolder | null> {
+    const slot = this.#reader.slotOf(key);
+    if (slot?.kind !== RECORD_KIND.array) return null;
+    const folder = await this.#folderIn(slot).catch(() => null);
+    return folder === null ? null : { folder, sequence: slot.sequence };
   }
 
   /**
@@ -423,7 +438,7 @@ export class DirectoryLevel implements Level {
    * What was replaced or deleted: the folder of an array goes when that it did is safe, else a loss
    * of power could bring back an object without its bytes.
    */
-  #removeFolderOf(ended: Slot | null): void {
+  #removeFolderOf(ended: Slot | null, known: KnownFolder | null = null): void {
     if (ended === null) return;
     if (ended.kind !== RECORD_KIND.array) {
       this.#compactSoon();
@@ -431,10 +446,11 @@ export class DirectoryLevel implements Level {
     }
     this.#removing = this.#removing.then(async () => {
       try {
-        const { head } = await this.#reader.readSlot(ended, false);
+        const isKnown = known?.sequence === ended.sequence;
+        const folder = isKnown ? known.folder : await this.#folderIn(ended);
         await this.#writer?.sync();
         const { disk } = this.#reader.parts;
-        if (head.array !== null) await disk.remove(`${ARRAYS}/${head.array.folder}`);
+        if (folder !== null) await disk.remove(`${ARRAYS}/${folder}`);
         await keepRoom(disk);
       } catch (error) {
         // It stays, and `fsck` tells of it: nobody waits for its end.
@@ -442,6 +458,10 @@ export class DirectoryLevel implements Level {
       }
     });
     this.#compactSoon();
+  }
+
+  async #folderIn(slot: Slot): Promise<string | null> {
+    return (await this.#reader.readSlot(slot, false)).head.array?.folder ?? null;
   }
 
   #deadPacks(writer: PackWriter): Pack[] {
