@@ -6,13 +6,14 @@
 import { readlinkSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { basename } from 'node:path';
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../core/assert.js';
 import { MeasureScratch } from '../core/statistics/measure.js';
 import { tryLoadLibc } from '../levels/shm/index.js';
 import type { MeasureResult } from '../pool/input.js';
 import type { MeasureAsked } from '../pool/state.js';
 import { type MeasureOrder, measureSlice } from './measurer.js';
+import { NativeGate } from './native-gate.js';
 
 /** Results are told together, and the first of them waits no longer. */
 const TELL_MS = 4;
@@ -25,6 +26,7 @@ const libc = await tryLoadLibc();
 port.postMessage([] satisfies readonly MeasureResult[]);
 // Not before: where all cores are busy its own start would take seconds.
 yieldToOthers();
+const gate = new NativeGate(workerData);
 const scratch = new MeasureScratch();
 const views = new Map<string, ArrayBuffer>();
 let results: MeasureResult[] = [];
@@ -75,7 +77,7 @@ function tell(): void {
 function viewOf(address: bigint, length: number): ArrayBuffer {
   const key = `${address} ${length}`;
   assert(libc !== null, 'who gives addresses can look at them');
-  const view = views.get(key) ?? libc.view(address, length);
+  const view = views.get(key) ?? gate.run(() => libc.view(address, length));
   // The last one used is the last in order.
   views.delete(key);
   views.set(key, view);

@@ -5,6 +5,7 @@ import { writeStatistics } from '../core/statistics/statistics-codec.js';
 import { type Libc, tryLoadLibc } from '../levels/shm/index.js';
 import type { MeasureResult } from '../pool/input.js';
 import type { MeasureAsked } from '../pool/state.js';
+import { NativeGate } from './native-gate.js';
 import type { PinnedRange } from './slab-store.js';
 import { threadUrl } from './threads.js';
 
@@ -66,6 +67,7 @@ export class Measurer {
   #worker: Worker | null = null;
   /** Told something, or ended: it may be ended. In between it loads. */
   #loaded: Promise<void> = Promise.resolve();
+  #gate = new NativeGate();
   readonly #asked: MeasureAsked[] = [];
   #isPinning = false;
   #isClosed = false;
@@ -84,12 +86,13 @@ export class Measurer {
   }
 
   /**
-   * Resolves when the thread can be ended: one that is ended while it loads a native library takes
-   * the process with it. What is asked from now on is not measured.
+   * Resolves when the thread can be ended: one that is ended while it loads a native library, or is
+   * in a call of it, takes the process with it. What is asked from now on is not measured.
    */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#isClosed = true;
-    return this.#loaded;
+    await this.#loaded;
+    await this.#gate.close(() => this.#worker !== null);
   }
 
   #goOn(): void {
@@ -144,7 +147,10 @@ export class Measurer {
 
   #begin(): Worker {
     // The flags of this process are its own: a thread refuses some of them.
-    const worker = new Worker(threadUrl('measure'), { execArgv: [], name: 'attacca measure' });
+    this.#gate = new NativeGate();
+    const worker = new Worker(threadUrl('measure'), {
+      ...{ execArgv: [], name: 'attacca measure', workerData: this.#gate.memory },
+    });
     // It keeps no process.
     worker.unref();
     this.#loaded = new Promise((resolve) => {

@@ -3,13 +3,15 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { test } from 'node:test';
-import type { Worker } from 'node:worker_threads';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { Reader } from '../../src/core/bytes.js';
 import { measure } from '../../src/core/statistics/measure.js';
 import { readStatistics } from '../../src/core/statistics/statistics-codec.js';
 import type { MeasureResult } from '../../src/pool/input.js';
 import type { MeasureAsked } from '../../src/pool/state.js';
 import { Measurer } from '../../src/server/measurer.js';
+import { NativeGate } from '../../src/server/native-gate.js';
 
 const ELEMENTS = 500_000;
 const KIND = { dtype: 'float32', byteOrder: 'little', fills: [] } as const;
@@ -159,4 +161,42 @@ test('where no thread can see memory slices are measured here, in turns', async 
   assert.equal(begun.length, 0);
   // Eight pieces of each.
   assert.ok(turns > 10, `${turns} turns of the loop`);
+});
+
+test('a thread is not ended while it is in a call to a native library, and begins none then', async () => {
+  const gate = new NativeGate();
+  const code = `
+    const { parentPort, workerData } = require('node:worker_threads');
+    import(workerData.module).then(({ NativeGate }) => {
+      const gate = new NativeGate(workerData.memory);
+      const cells = new Int32Array(workerData.go);
+      gate.run(() => {
+        parentPort.postMessage('inside');
+        Atomics.wait(cells, 0, 0);
+      });
+      parentPort.postMessage('outside');
+      gate.run(() => parentPort.postMessage('never'));
+    });
+  `;
+  const go = new SharedArrayBuffer(4);
+  const module = new URL('../../src/server/native-gate.js', import.meta.url).href;
+  const workerData = { module, go, memory: gate.memory };
+  const worker = new Worker(code, { eval: true, workerData });
+  const said: unknown[] = [];
+  worker.on('message', (text) => said.push(text));
+  while (said.length === 0) await nextTurn();
+  let isClosed = false;
+  const closed = gate
+    .close(() => true)
+    .then(() => {
+      isClosed = true;
+    });
+  for (let turn = 0; turn < 100; turn++) await nextTurn();
+  assert.equal(isClosed, false);
+  Atomics.store(new Int32Array(go), 0, 1);
+  Atomics.notify(new Int32Array(go), 0);
+  await closed;
+  while (said.length < 2) await nextTurn();
+  await worker.terminate();
+  assert.deepEqual(said, ['inside', 'outside']);
 });
