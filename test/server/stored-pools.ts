@@ -6,9 +6,12 @@ import { KeptPool } from './kept-pool.js';
 import { scratch } from './pool-fixture.js';
 
 /** A pool that is kept, with a store, and is served. */
-export async function keptWithStore(t: TestContext): Promise<{ kept: KeptPool; store: string }> {
+export async function keptWithStore(
+  t: TestContext,
+  options: { readonly memoryBytes?: number } = {},
+): Promise<{ kept: KeptPool; store: string }> {
   const store = joinPath(await scratch(t), 'store');
-  const kept = await KeptPool.make(t, { store });
+  const kept = await KeptPool.make(t, { store, ...options });
   await kept.start();
   return { kept, store };
 }

@@ -58,10 +58,16 @@ test('deadlines pass in their order while nothing else happens', async (t) => {
   const server = await poolOf(t);
   const client = await RawClient.open(server.address);
   await client.answer(client.send((w) => writeJoin(w, 1, 'consumer', {})));
-  const requests = [30, 1, 15].map((deadlineMs, index) => {
-    client.send((w) => writeDeclare(w, index, 1, `late ${index}`, null, []));
-    return client.send((w) => writeDemand(w, index, deadlineMs, 0, 1, 0));
-  });
+  // In one frame: they count from one moment, however busy the machine is.
+  client.link.write(
+    client.frame(6, (w) => {
+      for (const [index, deadlineMs] of [30, 1, 15].entries()) {
+        writeDeclare(w, index, 1, `late ${index}`, null, []);
+        writeDemand(w, index, deadlineMs, 0, 1, 0);
+      }
+    }),
+  );
+  const requests = [client.sent - 4, client.sent - 2, client.sent];
   for (const request of requests) await client.answer(request);
   const fails = client.answers.filter(({ code }) => code === MESSAGE.fail);
   const ended = fails.map(({ body }) => readFail(new Reader(body)));
