@@ -87,27 +87,30 @@ export function replacedAhead(pool: PoolState, session: Session): number {
   return current !== 0 && isReplaced(pool, current, decoder.offer) ? current : 0;
 }
 
+/** What is there by a name in the message at hand; 0: nothing. */
+function currentNamed(
+  pool: PoolState,
+  { nameStart, nameEnd }: { readonly nameStart: number; readonly nameEnd: number },
+): number {
+  const object = findObject(pool, pool.reader.bytes, nameStart, nameEnd);
+  return object === 0 ? 0 : pool.objects.get(object, OBJECT.current);
+}
+
 /** The version that a request would end for which that is announced; 0: none. */
 export function endedAhead(pool: PoolState, session: Session, code: number): number {
   if (code === MESSAGE.offer) return replacedAhead(pool, session);
   if (SELECTING.has(code)) return 0;
+  const { reader, decoder } = pool;
+  const { at } = reader;
   if (code === MESSAGE.delete) {
-    const { reader, decoder, objects } = pool;
-    const { at } = reader;
     readDelete(reader, decoder.delete);
     reader.at = at;
-    const { nameStart, nameEnd } = decoder.delete;
-    const object = findObject(pool, reader.bytes, nameStart, nameEnd);
-    return object === 0 ? 0 : objects.get(object, OBJECT.current);
+    return currentNamed(pool, decoder.delete);
   }
   if (code === MESSAGE.unkeep) {
-    const { reader, decoder, objects } = pool;
-    const { at } = reader;
     readUnkeep(reader, decoder.unkeep);
     reader.at = at;
-    const { nameStart, nameEnd } = decoder.unkeep;
-    const object = findObject(pool, reader.bytes, nameStart, nameEnd);
-    const current = object === 0 ? 0 : objects.get(object, OBJECT.current);
+    const current = currentNamed(pool, decoder.unkeep);
     return current !== 0 && versionHas(pool, current, VERSION_FLAG.scopePool) ? current : 0;
   }
   const handle = handleAhead(pool, session);
